@@ -1,0 +1,7 @@
+export * from './clock.ts';
+export * from './config.ts';
+export * from './domain-error.ts';
+export * from './ids.ts';
+export * from './paths.ts';
+export * from './principal.ts';
+export type * from './tx.ts';

@@ -1,0 +1,3 @@
+export * from './db.ts';
+export * from './embedded-postgres.ts';
+export * from './migrate.ts';

@@ -1,0 +1,2 @@
+/** Forward-only, in order. A migration that has landed is never edited. */
+export const migrations: (new () => object)[] = [];
