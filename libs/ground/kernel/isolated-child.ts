@@ -1,0 +1,146 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { bareEnvironment } from './config.ts';
+import { DomainError } from './domain-error.ts';
+
+/** Messages of a child: progress any number of times, then exactly one result or failure. */
+type ChildMessage<P, R> =
+  | { type: 'progress'; value: P }
+  | { type: 'result'; value: R }
+  | {
+      type: 'failure';
+      slug?: string;
+      status?: number;
+      title?: string;
+      detail: string;
+      members?: Record<string, unknown>;
+      stack?: string;
+    };
+
+/** A refusal that a child process threw, brought over with its slug. */
+export class ChildRefusal extends DomainError {
+  constructor(
+    override readonly problem: { slug: string; status: number; title: string },
+    detail: string,
+    members: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(detail, members);
+  }
+}
+
+export interface IsolatedRun<P> {
+  readonly onProgress?: (value: P) => void;
+  /** Aborting kills the child and everything it started. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs one request in a Node process of its own: without our environment, without secrets and, where the kernel lets us open a
+ * network namespace, without a network (DESIGN rule 3). The child speaks structured clone, so typed arrays travel as they are.
+ * @throws ChildRefusal for a refusal of the child; Error for a crash; the signal's reason when aborted.
+ */
+export function runIsolated<Q, R, P = unknown>(entry: string, request: Q, options: IsolatedRun<P> = {}): Promise<R> {
+  const { signal, onProgress } = options;
+  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+  return new Promise<R>((done, fail) => {
+    const [program, args] = withoutNetwork(process.execPath, ['--enable-source-maps', entry]);
+    // Its own process group, so that an abort also ends the ffmpeg it may be running.
+    const child = spawn(program, args, {
+      env: bareEnvironment(),
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      serialization: 'advanced',
+      detached: true,
+    });
+    let stderr = '';
+    let settled = false;
+    const killGroup = (): void => {
+      if (child.pid === undefined || child.exitCode !== null) return;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    };
+    const finish = (settle: () => void): void => {
+      if (settled) return;
+      settled = true;
+      signal?.removeEventListener('abort', onAbort);
+      process.off('exit', killGroup);
+      killGroup();
+      settle();
+    };
+    const onAbort = (): void => finish(() => fail(signal!.reason as Error));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    process.once('exit', killGroup);
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-4000)));
+    child.on('message', (message: ChildMessage<P, R>) => {
+      switch (message.type) {
+        case 'progress':
+          onProgress?.(message.value);
+          break;
+        case 'result':
+          finish(() => done(message.value));
+          break;
+        case 'failure':
+          finish(() => fail(childFailure(message)));
+          break;
+      }
+    });
+    child.once('error', (error) => finish(() => fail(error)));
+    child.once('close', (code, by) =>
+      finish(() =>
+        fail(new Error(`the child process ended without a result (${by ?? `exit ${code}`}): ${stderr.trim().slice(-1500)}`)),
+      ),
+    );
+    child.send(request as object);
+  });
+}
+
+function childFailure(message: Extract<ChildMessage<never, never>, { type: 'failure' }>): Error {
+  if (message.slug === undefined) {
+    const bug = new Error(message.detail);
+    if (message.stack !== undefined) bug.stack = message.stack;
+    return bug;
+  }
+  return new ChildRefusal(
+    { slug: message.slug, status: message.status ?? 422, title: message.title ?? message.slug },
+    message.detail,
+    message.members,
+  );
+}
+
+/** The child's side: answers the one request it gets, then ends. */
+export function answerIsolated<Q, R, P = unknown>(work: (request: Q, progress: (value: P) => void) => Promise<R>): void {
+  const send = (message: ChildMessage<P, R>): void => void process.send!(message);
+  // The parent is gone: nobody will read the result, and nobody else will stop us.
+  process.once('disconnect', () => process.exit(1));
+  process.once('message', (request: Q) => {
+    work(request, (value) => send({ type: 'progress', value })).then(
+      (value) => send({ type: 'result', value }),
+      (error: unknown) => {
+        if (error instanceof DomainError)
+          send({ type: 'failure', ...error.problem, detail: error.message, members: { ...error.members } });
+        else
+          send({
+            type: 'failure',
+            detail: String(error),
+            ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+          });
+      },
+    );
+  });
+}
+
+let networkWrapper: string[] | undefined;
+
+/** Prefixes the program with the first `unshare` form that this kernel allows; nothing where it allows none. */
+function withoutNetwork(program: string, args: string[]): [string, string[]] {
+  networkWrapper ??= [
+    ['unshare', '--user', '--map-current-user', '--net'],
+    ['unshare', '--net'],
+  ].find(([command, ...flags]) => spawnSync(command!, [...flags, 'true'], { stdio: 'ignore' }).status === 0) ?? []; // prettier-ignore
+  if (networkWrapper.length === 0) return [program, args];
+  return [networkWrapper[0]!, [...networkWrapper.slice(1), program, ...args]];
+}
+
+/** Whether isolated children run without a network here: the demo and `doctor` say so. */
+export const childrenHaveNoNetwork = (): boolean => withoutNetwork('true', [])[0] !== 'true';
