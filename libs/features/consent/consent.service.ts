@@ -1,0 +1,188 @@
+import type { Audit } from '#audit';
+import type { Db } from '#db';
+import { type Principal, type Tx, InvalidInputError, newId, opaqueId } from '#kernel';
+import type { Jobs } from '#queue';
+import { type ConsentEvidence, buildRecord, recordBytes, recordEvent, sha256Hex } from './consent-record.ts';
+import type { ConsentRow } from './consent.entities.ts';
+import { type ConsentUse, requireUse } from './consent.gate.ts';
+import { type Assurance, type ConsentRequest, consentRequestSchema } from './consent.schema.ts';
+import { type ConsentState, type PublicConsentStatus, consentTransitions, publicStatus } from './consent.states.ts';
+import { consentsRepository as consents } from './consents.repository.ts';
+
+/** Signs receipts with a key that serves nothing else. */
+export interface ReceiptSigner {
+  readonly kid: string;
+  sign(payload: Uint8Array): Promise<string>;
+}
+
+/** What follows an ended or paused consent: replicas, jobs and renders hear of it through this job, written in the same transaction. */
+export const CONSENT_CHANGED_JOB = 'consent.propagate';
+
+/** A clip that is offered as evidence, already stored under the subject's key. */
+export interface EvidenceClip {
+  readonly uploadId: string;
+  readonly sha256: string;
+  readonly facesSeen: number;
+  readonly modelSha256: string;
+}
+
+export class ConsentService {
+  constructor(
+    private readonly db: Db,
+    private readonly audit: Audit,
+    private readonly jobs: Jobs,
+    private readonly receipts: ReceiptSigner,
+    /** Where status links point, without a trailing slash. */
+    private readonly statusBase: string,
+  ) {}
+
+  /** Writes the request: notice shown, scope proposed, nothing agreed yet. */
+  async request(principal: Principal, input: unknown): Promise<ConsentRow> {
+    const parsed = consentRequestSchema.safeParse(input);
+    if (!parsed.success) {
+      throw new InvalidInputError('The consent request has faults.', parsed.error.issues.map((i) => ({ pointer: '/' + i.path.join('/'), detail: i.message }))); // prettier-ignore
+    }
+    const request = parsed.data;
+    const id = newId();
+    await this.db.tx(async (tx) => {
+      await consents.insert(tx, {
+        id,
+        tenant_id: principal.tenantId,
+        subject_id: request.subjectId,
+        state: 'requested',
+        purposes: request.scope.purposes,
+        scope: request.scope,
+        request,
+        status_token: opaqueId(),
+        valid_until: request.validUntil,
+        zone: request.zone,
+        assurance: 'none',
+      });
+      await this.audit.append(tx, principal, {
+        kind: 'consent.requested',
+        data: { consentId: id, subjectId: request.subjectId, purposes: request.scope.purposes },
+      });
+    });
+    return this.get(principal, id);
+  }
+
+  /**
+   * The person gives the consent: the evidence is bound, the record is built and signed, and only then is the state `given`.
+   * One transaction, so that a receipt without a consent, or a consent without its log entry, cannot exist.
+   */
+  async give(principal: Principal, id: string, clip: EvidenceClip, assurance: Assurance): Promise<ConsentRow> {
+    await this.db.tx(async (tx) => {
+      const row = await consents.get(tx, principal.tenantId, id, 'update');
+      consentTransitions.require(row.state, 'evidence_pending');
+      await consents.move(tx, row, 'evidence_pending', principal.actorId, false);
+      const now = await consents.now(tx);
+      const evidence: ConsentEvidence = {
+        method: 'uploaded-clip',
+        clip_sha256: clip.sha256,
+        assurance,
+        faces_seen: clip.facesSeen,
+        model_sha256: clip.modelSha256,
+      };
+      const record = buildRecord({
+        recordId: id,
+        principalId: row.subject_id,
+        request: { ...row.request, validUntil: row.valid_until },
+        evidence,
+        created: row.created_at,
+        statusUrl: this.statusUrl(row),
+        events: [
+          recordEvent('requested', row.created_at, principal.actorId, row.valid_until),
+          recordEvent('given', now, principal.actorId, row.valid_until),
+        ],
+      });
+      const bytes = recordBytes(record);
+      const sha256 = sha256Hex(bytes);
+      const receipt = await this.receipts.sign(bytes);
+      await consents.attachRecord(tx, row, {
+        uploadId: clip.uploadId,
+        record: new TextDecoder().decode(bytes),
+        sha256,
+        receipt,
+        assurance: assurance.level,
+      });
+      await consents.move(tx, { ...row, state: 'evidence_pending' }, 'given', principal.actorId, false);
+      await this.audit.append(tx, principal, {
+        kind: 'consent.given',
+        data: {
+          consentId: id,
+          subjectId: row.subject_id,
+          recordSha256: sha256,
+          clipSha256: clip.sha256,
+          assurance: assurance.level,
+          purposes: row.purposes,
+        },
+      });
+    });
+    return this.get(principal, id);
+  }
+
+  /**
+   * The gate. Locks the consent row FOR SHARE until the caller's transaction ends: a withdrawal (FOR UPDATE) waits for the effect
+   * or wins before it; there is no moment in between. Call it inside the transaction that commits the effect.
+   */
+  async require(tx: Tx, principal: Principal, id: string, use: ConsentUse): Promise<ConsentRow> {
+    const row = await consents.get(tx, principal.tenantId, id, 'share');
+    requireUse(row, use, await consents.now(tx));
+    return row;
+  }
+
+  withdraw(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.change(principal, id, 'withdrawn', 'consent.withdrawn');
+  }
+  pause(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.change(principal, id, 'paused', 'consent.paused');
+  }
+  resume(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.change(principal, id, 'given', 'consent.resumed');
+  }
+  refuse(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.change(principal, id, 'refused', 'consent.refused');
+  }
+
+  async get(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.db.tx((tx) => consents.get(tx, principal.tenantId, id));
+  }
+
+  /** Public and without personal data: what a verifier may know about a status link. */
+  async status(token: string): Promise<{ status: PublicConsentStatus; changedAt: string | null }> {
+    return this.db.tx(async (tx) => {
+      const row = await consents.findByStatusToken(tx, token);
+      if (!row) return { status: 'unknown' as const, changedAt: null };
+      return {
+        status: publicStatus(row.state, row.valid_until, await consents.now(tx)),
+        changedAt: row.ended_at?.toISOString() ?? null,
+      };
+    });
+  }
+
+  statusUrl(row: Pick<ConsentRow, 'status_token'>): string {
+    return `${this.statusBase}/v1/consents/${row.status_token}/status`;
+  }
+
+  private async change(
+    principal: Principal,
+    id: string,
+    to: ConsentState,
+    kind: 'consent.withdrawn' | 'consent.paused' | 'consent.resumed' | 'consent.refused',
+  ): Promise<ConsentRow> {
+    await this.db.tx(async (tx) => {
+      const row = await consents.get(tx, principal.tenantId, id, 'update');
+      consentTransitions.require(row.state, to);
+      await consents.move(tx, row, to, principal.actorId, consentTransitions.isTerminal(to));
+      await this.audit.append(tx, principal, { kind, data: { consentId: id, subjectId: row.subject_id } });
+      // Whoever acts on this consent hears of it: the row of this job is the domain event.
+      await this.jobs.enqueue(tx, {
+        tenantId: principal.tenantId,
+        kind: CONSENT_CHANGED_JOB,
+        subjectId: row.subject_id,
+        payload: { consentId: id, state: to },
+      });
+    });
+    return this.get(principal, id);
+  }
+}

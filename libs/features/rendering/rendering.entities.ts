@@ -1,0 +1,64 @@
+import { EntitySchema } from 'typeorm';
+import type { RenderRequest } from './rendering.schema.ts';
+import type { RenderState } from './rendering.states.ts';
+
+export interface RenderRow {
+  id: string;
+  tenant_id: string;
+  subject_id: string;
+  consent_id: string;
+  replica_id: string;
+  job_id: string | null;
+  state: RenderState;
+  request: RenderRequest;
+  object_id: string | null;
+  sha256: string | null;
+  mark_id: string | null;
+  error: unknown;
+  created_at: Date;
+  published_at: Date | null;
+}
+const renders = new EntitySchema<RenderRow>({
+  name: 'renders',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    tenant_id: { type: 'text' },
+    subject_id: { type: 'uuid' },
+    consent_id: { type: 'uuid' },
+    replica_id: { type: 'uuid' },
+    job_id: { type: 'uuid', nullable: true },
+    state: { type: 'text' },
+    request: { type: 'jsonb' },
+    object_id: { type: 'uuid', nullable: true },
+    sha256: { type: 'text', nullable: true },
+    mark_id: { type: 'text', nullable: true },
+    error: { type: 'jsonb', nullable: true },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    published_at: { type: 'timestamptz', nullable: true },
+  },
+  indices: [{ name: 'renders_consent', columns: ['consent_id'] }],
+});
+
+export interface MarkRow {
+  /** The 64-bit watermark id, 16 hex digits. */
+  id: string;
+  tenant_id: string;
+  kid: string;
+  render_id: string;
+  /** The signed registry row, as exported. */
+  row: string;
+  created_at: Date;
+}
+const marks = new EntitySchema<MarkRow>({
+  name: 'marks',
+  columns: {
+    id: { type: 'text', primary: true },
+    tenant_id: { type: 'text' },
+    kid: { type: 'text' },
+    render_id: { type: 'uuid' },
+    row: { type: 'text' },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+  },
+});
+
+export const renderingEntities = [renders, marks];
