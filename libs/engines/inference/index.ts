@@ -1,1 +1,10 @@
-export {};
+export * from './detector.ts';
+export * from './embedding.ts';
+export * from './face-match.ts';
+export * from './landmarks.ts';
+export * from './matte.ts';
+export * from './model-registry.ts';
+export * from './models.errors.ts';
+export * from './self-check.ts';
+export * from './sharpness.ts';
+export * from './voice-activity.ts';
