@@ -39,4 +39,18 @@ export interface Track {
   readonly matteSize: number;
   /** sha256 of each model file that took part. */
   readonly models: Readonly<Record<string, string>>;
+  /** What was learned of the person: the rest face under all coefficients. */
+  readonly calibration?: TrackCalibration;
+}
+
+/** The rest face of a tracked person on the head asset. Biometric data, like the landmarks. */
+export interface TrackCalibration {
+  /** Weights of the head asset's identity targets, in its order. */
+  readonly identity: Float64Array;
+  /** The 478 points at rest, xyz in metres, head axes. */
+  readonly rest: Float64Array;
+  /** Focal length in sides of the crop. */
+  readonly focal: number;
+  /** Median distance of landmarks and model in the calibration frames, metres. */
+  readonly residual: number;
 }

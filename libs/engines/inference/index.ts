@@ -8,3 +8,8 @@ export * from './models.errors.ts';
 export * from './self-check.ts';
 export * from './sharpness.ts';
 export * from './voice-activity.ts';
+export type { FaceTrack, TrackBox } from './face-tracks.ts';
+export { MIN_EMBEDDINGS } from './face-tracks.ts';
+export * from './head-square.ts';
+export * from './survey.ts';
+export * from './track-head.ts';
