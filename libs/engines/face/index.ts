@@ -14,3 +14,6 @@ export * from './one-euro.ts';
 export * from './solver.ts';
 export type { Camera, HeadFit, RigidPose, Subject } from './subject.ts';
 export { projectPoint } from './subject.ts';
+export * from './landmark-pose.ts';
+export * from './measures.ts';
+export * from './drive-codec.ts';
