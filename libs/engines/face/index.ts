@@ -17,3 +17,5 @@ export { projectPoint } from './subject.ts';
 export * from './landmark-pose.ts';
 export * from './measures.ts';
 export * from './drive-codec.ts';
+export * from './projected-heads.ts';
+export { benchSolver } from './solver-accuracy.ts';

@@ -221,7 +221,7 @@ export class HeadSolver {
  * Change of a point's position in the camera plane for a turn about the head's own axes (R (eₐ × p)) and for a shift. The shift's
  * own entries of x and y are constant and set by the caller.
  */
-function poseJacobian(
+export function poseJacobian(
   R: Float64Array,
   x: number,
   y: number,
