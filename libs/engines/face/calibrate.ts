@@ -10,6 +10,8 @@ import { applyIdentity, type Camera, type HeadFit, meanSubject, type Subject } f
 
 /** Rounds of pose-and-expression, then identity. Four rounds left ears and jaw 0.1 eye distances further off. */
 const ROUNDS = 12;
+/** Enough to see which focal length fits best. */
+const TRIAL_ROUNDS = 4;
 const IDENTITY_PRIOR = 0.25;
 /** What identity cannot explain: ridge, and the most a point may be moved, in metres. */
 const OFFSET_RIDGE = 0.08;
@@ -37,35 +39,42 @@ export function calibrate(model: HeadModel, { frames, width, height, neutral = 0
   if (frames.length < MIN_CALIBRATION_FRAMES) {
     throw new CalibrationError(`A face was found in only ${frames.length} usable frames: record a clip that shows the face.`);
   }
-  let best: Subject | undefined;
-  for (const f of FOCALS) {
-    const camera = { focal: f * height, cx: width / 2, cy: height / 2 };
-    const subject = calibrateWith(model, frames, camera, neutral);
-    if (!best || subject.residual < best.residual * 0.99) best = subject;
+  const camera = (f: number): Camera => ({ focal: f * height, cx: width / 2, cy: height / 2 });
+  let best: { readonly focal: number; readonly residual: number } | undefined;
+  for (const focal of FOCALS) {
+    const { fits } = settle(model, frames, meanSubject(model, camera(focal)), neutral, TRIAL_ROUNDS);
+    const residual = medianResidual(fits);
+    if (!best || residual < best.residual * 0.99) best = { focal, residual };
   }
-  return best!;
+  return calibrateWith(model, frames, camera(best!.focal), neutral);
 }
 
 /** The same for a known camera. */
 export function calibrateWith(model: HeadModel, frames: readonly ArrayLike<number>[], camera: Camera, neutral: number): Subject {
   const subject = meanSubject(model, camera);
+  const { solveAll } = settle(model, frames, subject, neutral, ROUNDS);
+  for (let pass = 0; pass < 2; pass++) restIdleUnits(model, subject, solveAll(), neutral);
+  const fits = solveAll();
+  settleEyes(subject, fits);
+  subject.residual = medianResidual(fits);
+  return subject;
+}
+
+/** Alternates pose and expression per frame with the rest face; the last round moves single points. */
+function settle(model: HeadModel, frames: readonly ArrayLike<number>[], subject: Subject, neutral: number, rounds: number) {
   const solver = new HeadSolver(model, 2);
   let fits: HeadFit[] = [];
   const solveAll = (): HeadFit[] => (fits = frames.map((points, n) => solver.solve(subject, points, fits[n])));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const evidence = gather(model, subject, frames, solveAll(), neutral);
-    if (round < ROUNDS - 1) moveIdentity(model, subject, evidence);
+    if (round < rounds - 1) moveIdentity(model, subject, evidence);
     else moveOffsets(model, subject, evidence);
     applyIdentity(model, subject);
   }
-  for (let pass = 0; pass < 2; pass++) restIdleUnits(model, subject, solveAll(), neutral);
-  settleEyes(subject, solveAll());
-  subject.residual = quantile(
-    fits.map((fit) => fit.residual),
-    0.5,
-  );
-  return subject;
+  return { fits, solveAll };
 }
+
+const medianResidual = (fits: readonly HeadFit[]): number => quantile(fits.map((fit) => fit.residual), 0.5); // prettier-ignore
 
 /** Normal equations of a displacement of the rest face, summed over frames at fixed pose and expression. */
 interface Evidence {

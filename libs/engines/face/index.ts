@@ -17,5 +17,6 @@ export { projectPoint } from './subject.ts';
 export * from './landmark-pose.ts';
 export * from './measures.ts';
 export * from './drive-codec.ts';
+export * from './drive-measures.ts';
 export * from './projected-heads.ts';
 export { benchSolver } from './solver-accuracy.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CoefficientName, coefficientsOf } from './coefficients.ts';
 import { deform, landmarkPoints } from './deform.ts';
+import { DriveMeasures } from './drive-measures.ts';
 import { loadHeadAsset } from './head-asset.ts';
 import { learnTemplate, measure, MEASURES, measureRegion, type MeasureName, readMeasures } from './measures.ts';
 import { rotationOf } from './head-pose.ts';
@@ -22,8 +23,14 @@ function picture(
   return out;
 }
 
+const measureOfRest = new DriveMeasures({
+  identity: new Float64Array(asset.identity.length),
+  rest: Float64Array.from(landmarkPoints(asset, deform(asset))),
+}).read(new Float32Array(52));
 const rest = picture(coefficientsOf({}));
 const template = learnTemplate([rest, picture(coefficientsOf({}), { yaw: 0.1 }), picture(coefficientsOf({}), { pitch: 0.1 })]);
+/** The template stands upright by its forehead and chin, the asset by its own axes: measures along y and z differ by a constant tilt. */
+const offsets = MEASURES.map((_, k) => measureOfRest[k]! - readMeasures(template, rest).values[k]!);
 const reading = (name: MeasureName, coefficients: Partial<Record<CoefficientName, number>>): number =>
   readMeasures(template, picture(coefficientsOf(coefficients))).values[MEASURES.indexOf(name)]!;
 
@@ -64,6 +71,18 @@ describe('landmark measures', () => {
     ['gazeY', { eyeLookDownLeft: 0.8, eyeLookDownRight: 0.8 }, 1],
   ])('%s follows %o', (name, coefficients, sign) => {
     expect(sign * (reading(name, coefficients) - reading(name, {}))).toBeGreaterThan(0.005);
+  });
+
+  it('can be had from named coefficients alone, on a person’s own rest face', () => {
+    const identity = new Float64Array(asset.identity.length);
+    const points = Float64Array.from(landmarkPoints(asset, deform(asset)));
+    const measures = new DriveMeasures({ identity, rest: points });
+    for (const coefficients of [{}, { jawOpen: 0.5, eyeBlinkLeft: 1 }, { eyeLookInLeft: 0.5, eyeLookOutRight: 0.5 }]) {
+      const vector = coefficientsOf(coefficients);
+      const direct = readMeasures(template, picture(vector)).values;
+      const derived = measures.read(vector);
+      derived.forEach((v, k) => expect(Math.abs(v - direct[k]! - offsets[k]!), MEASURES[k]).toBeLessThan(0.012));
+    }
   });
 
   it('needs at least one frame for a template', () => {

@@ -30,12 +30,21 @@ const ANCHORS = [[16, 2], [8, 6]].flatMap(([grid, per]) =>
   ] as const),
 ); // prettier-ignore
 
-/** Share of their union that two boxes have in common. */
-export function overlap(p: Box, q: Box): number {
+function common(p: Box, q: Box): number {
   const w = Math.max(0, Math.min(p.x + p.width, q.x + q.width) - Math.max(p.x, q.x));
   const h = Math.max(0, Math.min(p.y + p.height, q.y + q.height) - Math.max(p.y, q.y));
-  return (w * h) / (p.width * p.height + q.width * q.height - w * h);
+  return w * h;
 }
+const area = ({ width, height }: Box): number => width * height;
+
+/** Share of their union that two boxes have in common. */
+export function overlap(p: Box, q: Box): number {
+  const both = common(p, q);
+  return both / (area(p) + area(q) - both);
+}
+
+/** Share of the smaller box that lies in the other one: a tile finds part of a face that is already known. */
+export const containment = (p: Box, q: Box): number => common(p, q) / Math.min(area(p), area(q));
 
 /** The whole picture, letterboxed. */
 export const wholePicture = ({ width, height }: RgbFrame): Region => ({

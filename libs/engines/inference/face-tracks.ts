@@ -29,8 +29,11 @@ export interface FaceTrack {
 
 /** Fewer embeddings than this decide nothing. */
 export const MIN_EMBEDDINGS = 5;
-/** An embedding below this against the track's mean is of another person, when the next one agrees. */
-const SWAP = FACE_MATCH.refuse;
+/**
+ * An embedding below this against the track's mean is of another person, when the next one agrees: what would not be accepted as the
+ * same person is not followed as one. Lowest seen within a clip: .961 of 502 and .982 of 180 embeddings on two real clips.
+ */
+const SWAP = FACE_MATCH.accept;
 /** Seconds without a detection that end a track. */
 const MAX_GAP = 1;
 /** Boxes of one face in two surveyed pictures have at least this in common. */

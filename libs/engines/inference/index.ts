@@ -13,3 +13,4 @@ export { MIN_EMBEDDINGS } from './face-tracks.ts';
 export * from './head-square.ts';
 export * from './survey.ts';
 export * from './track-head.ts';
+export * from './track-bench.ts';

@@ -1,5 +1,5 @@
 import type { RgbFrame } from '#kernel';
-import { type Box, detectFaces, overlap, tilesOf, wholePicture } from './detector.ts';
+import { type Box, containment, detectFaces, overlap, tilesOf, wholePicture } from './detector.ts';
 import { compareEmbeddings, embedFace } from './embedding.ts';
 import { FACE_MATCH } from './face-match.ts';
 import { type FaceTrack, FaceTracks, type OpenTrack, type Sighting } from './face-tracks.ts';
@@ -27,6 +27,8 @@ export interface FaceSurvey {
 const TILE_EVERY = 3;
 /** Two finds that overlap this much are one face. */
 const SAME_FACE = 0.4;
+/** Nor is a find new when this share of it lies in a known face. */
+const PART_OF_FACE = 0.7;
 /** Faces turned further than this say less about who it is; smaller ones too. */
 const MAX_YAW = 0.65;
 const MIN_EMBEDDED_WIDTH = 40;
@@ -64,7 +66,8 @@ export async function surveyFaces(
 async function lookAt(frame: RgbFrame, tracks: FaceTracks, finely: boolean): Promise<number> {
   const shown: Box[] = [];
   const known = new Set<OpenTrack>();
-  const isNew = (box: Box): boolean => shown.every((other) => overlap(other, box) < SAME_FACE);
+  const isNew = (box: Box): boolean =>
+    shown.every((other) => overlap(other, box) < SAME_FACE && containment(other, box) < PART_OF_FACE);
   for (const track of tracks.active(frame.time)) {
     const landmarks = await landmarksIn(frame, regionOfLandmarks(track.last.points));
     const box = boxOfLandmarks(landmarks.points);
