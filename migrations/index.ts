@@ -1,2 +1,5 @@
+import { Platform1764000001000 } from './0001_platform.ts';
+import { Features1764000003000 } from './0003_features.ts';
+
 /** Forward-only, in order. A migration that has landed is never edited. */
-export const migrations: (new () => object)[] = [];
+export const migrations: (new () => object)[] = [Platform1764000001000, Features1764000003000];

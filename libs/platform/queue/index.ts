@@ -1,1 +1,5 @@
-export {};
+export * from './job-worker.ts';
+export * from './jobs.entities.ts';
+export * from './jobs.ts';
+export * from './lease.ts';
+export * from './wake-ups.ts';

@@ -1,0 +1,60 @@
+import { EntitySchema } from 'typeorm';
+import type { ProblemDocument } from '#kernel';
+
+export type JobState = 'queued' | 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled';
+
+export interface JobRow {
+  id: string;
+  tenant_id: string;
+  subject_id: string | null;
+  kind: string;
+  state: JobState;
+  payload: Record<string, unknown>;
+  /** Fencing token: grows with each lease. Every effect commits `WHERE id = … AND lease_epoch = …`. */
+  lease_epoch: number;
+  /** By the database's clock. */
+  lease_until: Date | null;
+  worker_id: string | null;
+  attempts: number;
+  max_attempts: number;
+  progress: Record<string, unknown> | null;
+  checkpoint: Record<string, unknown> | null;
+  error: ProblemDocument | null;
+  cancel_reason: string | null;
+  run_after: Date;
+  /** When a wake-up was last handed to the queue engine. Null: not yet. */
+  woken_at: Date | null;
+  created_at: Date;
+  finished_at: Date | null;
+}
+
+const jobs = new EntitySchema<JobRow>({
+  name: 'jobs',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    tenant_id: { type: 'text' },
+    subject_id: { type: 'uuid', nullable: true },
+    kind: { type: 'text' },
+    state: { type: 'text' },
+    payload: { type: 'jsonb' },
+    lease_epoch: { type: 'int', default: 0 },
+    lease_until: { type: 'timestamptz', nullable: true },
+    worker_id: { type: 'text', nullable: true },
+    attempts: { type: 'int', default: 0 },
+    max_attempts: { type: 'int', default: 3 },
+    progress: { type: 'jsonb', nullable: true },
+    checkpoint: { type: 'jsonb', nullable: true },
+    error: { type: 'jsonb', nullable: true },
+    cancel_reason: { type: 'text', nullable: true },
+    run_after: { type: 'timestamptz', default: () => 'now()' },
+    woken_at: { type: 'timestamptz', nullable: true },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    finished_at: { type: 'timestamptz', nullable: true },
+  },
+  indices: [
+    { name: 'jobs_ready', columns: ['state', 'run_after'] },
+    { name: 'jobs_tenant', columns: ['tenant_id', 'id'] },
+  ],
+});
+
+export const queueEntities = [jobs];

@@ -1,0 +1,151 @@
+import { type Db, rows } from '#db';
+import { type ProblemDocument, type Tx, DomainError } from '#kernel';
+import type { JobRow, JobState } from './jobs.entities.ts';
+
+/** Somebody else holds the job now. Whatever this worker made is an orphan; it must stop and change nothing. */
+export class LeaseLostError extends DomainError {
+  override readonly problem = { slug: 'lease-lost', status: 409, title: 'Another worker holds this job' } as const;
+}
+
+/** The job was cancelled while it ran. */
+export class JobCancelledError extends DomainError {
+  override readonly problem = { slug: 'job-cancelled', status: 409, title: 'The job was cancelled' } as const;
+  constructor(readonly reason: string) {
+    super(`The job was cancelled (${reason}).`, { cancel_reason: reason });
+  }
+}
+
+/**
+ * One worker's hold on one job. Everything it writes goes through `WHERE id = … AND lease_epoch = …`: a worker that was paused and
+ * wakes up late changes nothing (DESIGN rule 2).
+ */
+export class Lease {
+  readonly jobId: string;
+  readonly epoch: number;
+  readonly tenantId: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly checkpointed: Readonly<Record<string, unknown>> | null;
+  readonly #abort = new AbortController();
+
+  constructor(
+    private readonly db: Db,
+    readonly row: JobRow,
+    private readonly leaseSeconds: number,
+  ) {
+    this.jobId = row.id;
+    this.epoch = row.lease_epoch;
+    this.tenantId = row.tenant_id;
+    this.payload = row.payload;
+    this.checkpointed = row.checkpoint;
+    if (row.state === 'cancelling') this.#abort.abort(new JobCancelledError(row.cancel_reason ?? 'user'));
+  }
+
+  /** Fires with a LeaseLostError or a JobCancelledError. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Names the folder of this attempt's outputs. */
+  get attempt(): string {
+    return `${this.jobId}-${this.epoch}`;
+  }
+
+  /** Prolongs the lease by the database's clock and hears of cancellation. */
+  async heartbeat(): Promise<void> {
+    await this.#touch('lease_until = clock_timestamp() + make_interval(secs => $3)', this.leaseSeconds);
+  }
+
+  async progress(value: Record<string, unknown>): Promise<void> {
+    await this.#touch('progress = $3::jsonb', JSON.stringify(value));
+  }
+
+  async checkpoint(value: Record<string, unknown>): Promise<void> {
+    await this.#touch('checkpoint = $3::jsonb', JSON.stringify(value));
+  }
+
+  /**
+   * Commits the effect and the end of the job together. The fencing update comes first, so `work` never runs for a stale lease; if
+   * `work` throws, the job is as unfinished as before.
+   * @throws LeaseLostError, JobCancelledError
+   */
+  async complete(work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.#settle('succeeded', null, work, ['running']);
+  }
+
+  async settleFailed(problem: ProblemDocument, work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.#settle('failed', problem, work, ['running', 'cancelling']);
+  }
+
+  async settleCancelled(work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.#settle('cancelled', null, work, ['running', 'cancelling']);
+  }
+
+  /** Back to the queue after a fault, with a growing pause. */
+  async requeue(work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.db.tx(async (tx) => {
+      const found = await rows(
+        tx,
+        `UPDATE jobs SET state = 'queued', lease_until = NULL, woken_at = NULL, run_after = clock_timestamp() + make_interval(secs => $3)
+         WHERE id = $1 AND lease_epoch = $2 AND state = 'running' RETURNING id`,
+        [this.jobId, this.epoch, Math.min(300, 2 ** this.row.attempts)],
+      );
+      if (found.length === 0) throw this.#lost();
+      await work(tx);
+    });
+  }
+
+  get attemptsLeft(): boolean {
+    return this.row.attempts < this.row.max_attempts;
+  }
+
+  async #settle(
+    state: JobState,
+    problem: ProblemDocument | null,
+    work: (tx: Tx) => Promise<void>,
+    from: JobState[],
+  ): Promise<void> {
+    await this.db.tx(async (tx) => {
+      const found = await rows(
+        tx,
+        `UPDATE jobs SET state = $3, error = $4::jsonb, finished_at = clock_timestamp(), lease_until = NULL
+         WHERE id = $1 AND lease_epoch = $2 AND state = ANY($5) RETURNING id`,
+        [this.jobId, this.epoch, state, problem ? JSON.stringify(problem) : null, from],
+      );
+      if (found.length === 0) throw await this.#whyNot(tx);
+      await work(tx);
+    });
+  }
+
+  async #touch(assignment: string, value: unknown): Promise<void> {
+    if (this.signal.aborted) throw this.signal.reason as Error;
+    const [row] = await this.db.tx((tx) =>
+      rows<{ state: JobState; cancel_reason: string | null }>(
+        tx,
+        `UPDATE jobs SET ${assignment} WHERE id = $1 AND lease_epoch = $2 AND state IN ('running', 'cancelling') RETURNING state, cancel_reason`,
+        [this.jobId, this.epoch, value],
+      ),
+    );
+    if (!row) throw this.#lost();
+    if (row.state === 'cancelling') {
+      const cancelled = new JobCancelledError(row.cancel_reason ?? 'user');
+      this.#abort.abort(cancelled);
+      throw cancelled;
+    }
+  }
+
+  async #whyNot(tx: Tx): Promise<Error> {
+    const [row] = await rows<JobRow>(tx, 'SELECT state, lease_epoch, cancel_reason FROM jobs WHERE id = $1', [this.jobId]);
+    if (row && row.lease_epoch === this.epoch && row.state === 'cancelling') {
+      const cancelled = new JobCancelledError(row.cancel_reason ?? 'user');
+      this.#abort.abort(cancelled);
+      return cancelled;
+    }
+    return this.#lost();
+  }
+
+  #lost(): LeaseLostError {
+    const lost = new LeaseLostError('Another worker took this job after our lease ran out; our outputs are discarded.');
+    this.#abort.abort(lost);
+    return lost;
+  }
+}

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { type Db, rows } from '#db';
+import { type Tx, NotFoundError, newId } from '#kernel';
+import type { KeyStore } from '#keys';
+import { CHUNK, ObjectCorruptError, SEALED_CHUNK, chunkCount, openChunk, sealChunk } from './chunked-cipher.ts';
+import type { ObjectStore } from './object-store.ts';
+import type { ObjectRow } from './objects.entities.ts';
+
+export interface ObjectMeta {
+  readonly tenantId: string;
+  readonly subjectId: string;
+  /** `consent-clip`, `footage`, `replica`, `drive-track`, `render`, … */
+  readonly kind: string;
+  readonly mediaType: string;
+}
+
+/** Sealed bytes that lie in the store but that no row names yet. */
+export interface StagedObject extends ObjectMeta {
+  readonly id: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly wrappedKey: Buffer;
+}
+
+const VERSION = 1;
+
+/**
+ * A person's objects at rest: AES-256-GCM in chunks under a random object key, wrapped by the subject's key.
+ *
+ * Crash order: the blob is durable before its row is committed; a blob without a row is an orphan that `sweepOrphans` removes; a row
+ * without a blob cannot exist. A worker that lost its lease may leave orphans under its attempt, never a row.
+ */
+export class Objects {
+  constructor(
+    private readonly db: Db,
+    private readonly keys: KeyStore,
+    private readonly store: ObjectStore,
+  ) {}
+
+  /** Encrypts as it arrives. `attempt` names the lease epoch whose output this is. */
+  async stage(meta: ObjectMeta, plain: AsyncIterable<Uint8Array>, attempt = 'direct'): Promise<StagedObject> {
+    const id = newId();
+    const { key, wrapped } = await this.keys.newObjectKey(meta.tenantId, meta.subjectId, id);
+    const path = `attempt/${attempt}/${id}`;
+    const hash = createHash('sha256');
+    const count = { bytes: 0 };
+    try {
+      await this.store.put(path, sealStream(key, { ...meta, objectId: id, version: VERSION }, plain, hash, count));
+    } finally {
+      key.fill(0);
+    }
+    return { ...meta, id, path, sha256: hash.digest('hex'), bytes: count.bytes, wrappedKey: wrapped };
+  }
+
+  /** The row that makes the object exist, in the caller's transaction. */
+  async commit(tx: Tx, staged: StagedObject): Promise<string> {
+    await rows(
+      tx,
+      `INSERT INTO objects (id, tenant_id, subject_id, kind, media_type, sha256, bytes, version, wrapped_key, path)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+      [
+        staged.id,
+        staged.tenantId,
+        staged.subjectId,
+        staged.kind,
+        staged.mediaType,
+        staged.sha256,
+        staged.bytes,
+        VERSION,
+        staged.wrappedKey,
+        staged.path,
+      ],
+    );
+    return staged.id;
+  }
+
+  async get(tenantId: string, id: string): Promise<ObjectRow> {
+    const [row] = await this.db.query<ObjectRow>('SELECT * FROM objects WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+    if (!row) throw new NotFoundError('There is no object with this id.');
+    return row;
+  }
+
+  /**
+   * Plain bytes from `start` up to and without `end`; only the chunks that hold them are read and opened.
+   * @throws ErasedError when the subject's key is gone; ObjectCorruptError when the bytes were changed.
+   */
+  async *read(tenantId: string, id: string, range: { start?: number; end?: number } = {}): AsyncIterable<Uint8Array> {
+    const row = await this.get(tenantId, id);
+    const bytes = Number(row.bytes);
+    const start = Math.max(0, range.start ?? 0);
+    const end = Math.min(bytes, range.end ?? bytes);
+    const key = await this.keys.openObjectKey(tenantId, row.subject_id, id, row.wrapped_key);
+    const identity = { tenantId, subjectId: row.subject_id, objectId: id, version: row.version };
+    try {
+      const last = chunkCount(bytes) - 1;
+      const from = Math.floor(start / CHUNK);
+      const to = Math.min(last, Math.floor(Math.max(start, end - 1) / CHUNK));
+      let index = from;
+      for await (const sealed of regroup(this.store.get(row.path, from * SEALED_CHUNK, (to + 1) * SEALED_CHUNK), SEALED_CHUNK)) {
+        const plain = openChunk(key, identity, index, index === last, sealed);
+        yield plain.subarray(Math.max(0, start - index * CHUNK), Math.max(0, Math.min(plain.length, end - index * CHUNK)));
+        index++;
+      }
+      if (index !== to + 1) throw new ObjectCorruptError('An object was cut off.');
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  async readAll(tenantId: string, id: string): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    for await (const part of this.read(tenantId, id)) parts.push(part);
+    return Buffer.concat(parts);
+  }
+
+  /** Removes a subject's rows and blobs. Without its key they were unreadable already; this gives the space back. */
+  async deleteSubject(tenantId: string, subjectId: string): Promise<number> {
+    const found = await this.db.query<ObjectRow>('SELECT * FROM objects WHERE tenant_id = $1 AND subject_id = $2', [
+      tenantId,
+      subjectId,
+    ]);
+    // Blob first: a crash in between leaves a row whose blob is gone, and the next call finishes. The other order would leak the blob.
+    for (const row of found) await this.store.delete(row.path);
+    await this.db.tx((tx) => rows(tx, 'DELETE FROM objects WHERE tenant_id = $1 AND subject_id = $2', [tenantId, subjectId]));
+    return found.length;
+  }
+
+  /** Deletes blobs that no row names and that are older than any job could still be writing. */
+  async sweepOrphans(olderThanMs: number): Promise<string[]> {
+    const removed: string[] = [];
+    for await (const { path, modified } of this.store.list('attempt')) {
+      if (Date.now() - modified.getTime() < olderThanMs) continue;
+      const known = await this.db.query('SELECT 1 FROM objects WHERE path = $1', [path]);
+      if (known.length > 0) continue;
+      await this.store.delete(path);
+      removed.push(path);
+    }
+    return removed;
+  }
+}
+
+async function* sealStream(
+  key: Buffer,
+  identity: Parameters<typeof sealChunk>[1],
+  plain: AsyncIterable<Uint8Array>,
+  hash: { update(b: Uint8Array): unknown },
+  count: { bytes: number },
+): AsyncIterable<Uint8Array> {
+  let index = 0;
+  let held: Buffer | undefined;
+  // One chunk is held back, because only the end of the stream tells which chunk is the last.
+  for await (const chunk of regroup(plain, CHUNK)) {
+    hash.update(chunk);
+    count.bytes += chunk.length;
+    if (held) yield sealChunk(key, identity, index++, false, held);
+    held = chunk;
+  }
+  yield sealChunk(key, identity, index, true, held ?? Buffer.alloc(0));
+}
+
+/** Cuts a stream of any pieces into pieces of exactly `size`, the last one shorter. */
+async function* regroup(pieces: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
+  let parts: Uint8Array[] = [];
+  let have = 0;
+  for await (let piece of pieces) {
+    while (have + piece.length >= size) {
+      const take = size - have;
+      yield Buffer.concat([...parts, piece.subarray(0, take)]);
+      parts = [];
+      have = 0;
+      piece = piece.subarray(take);
+    }
+    if (piece.length > 0) {
+      parts.push(Buffer.from(piece));
+      have += piece.length;
+    }
+  }
+  if (have > 0) yield Buffer.concat(parts);
+}
