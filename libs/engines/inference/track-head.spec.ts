@@ -95,6 +95,17 @@ describe('the survey', () => {
     expect(survey.headSquare!.x).toBeLessThan(180);
   });
 
+  it('a bystander too small for the whole picture is still a second person', async () => {
+    const survey = await surveyFaces(
+      cartoonClip({ width: 1280, height: 720, fps: 5, frames: 7 }, () => [
+        { x: 640, y: 360, size: 400 },
+        { x: 1180, y: 120, size: 90 },
+      ]),
+    );
+    expect(survey.maxSimultaneousFaces).toBe(2);
+    expect(survey.tracks).toHaveLength(2);
+  });
+
   it('nobody: no tracks, no square', async () => {
     const survey = await surveyFaces(cartoonClip({ ...wide, frames: 3 }, () => []));
     expect(survey).toMatchObject({ framesWithFace: 0, tracks: [], maxSimultaneousFaces: 0, headSquare: null });
