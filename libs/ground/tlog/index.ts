@@ -1,1 +1,5 @@
-export {};
+export * from './checkpoint.ts';
+export * from './merkle.ts';
+export * from './proofs.ts';
+export * from './signed-note.ts';
+export * from './tiles.ts';
