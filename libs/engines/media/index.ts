@@ -1,1 +1,12 @@
-export {};
+export * from './decode-audio.ts';
+export * from './decode-frames.ts';
+export * from './encode-video.ts';
+export { FOOTAGE_BUDGET, type MediaBudget } from './media-budget.ts';
+export type * from './media-probe.ts';
+export * from './media-tools.ts';
+export { type MediaType, mediaTypeOf, readMediaType } from './media-type.ts';
+export * from './media.errors.ts';
+export { probeMedia } from './probe.ts';
+export * from './sandbox.ts';
+export { type DisplayCrop, type PixelSize, evenSide, workingSize } from './video-geometry.ts';
+export type { FrameTiming } from './frame-timing.ts';
