@@ -105,7 +105,7 @@ describe('the coefficient track', () => {
 
 describe('smoothing', () => {
   it('leaves a still signal alone and takes most of its jitter away', () => {
-    const filter = new OneEuro(25);
+    const filter = new OneEuro(25, 4, 4);
     const raw = Array.from({ length: 200 }, (_, i) => 0.5 + (i % 2 ? 0.01 : -0.01));
     const out = raw.map((v) => filter.next([v])[0]!);
     const step = (v: number[]) => v.slice(50).reduce((sum, x, i) => (i ? sum + Math.abs(x - v[49 + i]!) : 0), 0);
@@ -114,7 +114,7 @@ describe('smoothing', () => {
   });
 
   it('follows a blink of three frames to more than 0.6 and is back within five', () => {
-    const filter = new OneEuro(25);
+    const filter = new OneEuro(25, 4, 4);
     const blink = [0, 0, 0, 0.6, 1, 0.7, 0, 0, 0, 0, 0, 0];
     const out = blink.map((v) => filter.next([v])[0]!);
     expect(Math.max(...out)).toBeGreaterThan(0.6);

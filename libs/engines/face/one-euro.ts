@@ -10,9 +10,9 @@ export class OneEuro {
     /** Frames per second. */
     private readonly rate: number,
     /** Hz when still. */
-    private readonly minCutoff = 1.5,
+    private readonly minCutoff: number,
     /** Hz more per unit of speed (units per second). */
-    private readonly beta = 1.2,
+    private readonly beta: number,
     private readonly dCutoff = 1,
   ) {}
 
