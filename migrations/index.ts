@@ -1,5 +1,6 @@
 import { Platform1764000001000 } from './0001_platform.ts';
+import { Audit1764000002000 } from './0002_audit.ts';
 import { Features1764000003000 } from './0003_features.ts';
 
 /** Forward-only, in order. A migration that has landed is never edited. */
-export const migrations: (new () => object)[] = [Platform1764000001000, Features1764000003000];
+export const migrations: (new () => object)[] = [Platform1764000001000, Audit1764000002000, Features1764000003000];

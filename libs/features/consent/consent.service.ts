@@ -5,7 +5,7 @@ import type { Jobs } from '#queue';
 import { type ConsentEvidence, buildRecord, recordBytes, recordEvent, sha256Hex } from './consent-record.ts';
 import type { ConsentRow } from './consent.entities.ts';
 import { type ConsentUse, requireUse } from './consent.gate.ts';
-import { type Assurance, type ConsentRequest, consentRequestSchema } from './consent.schema.ts';
+import { type Assurance, consentRequestSchema } from './consent.schema.ts';
 import { type ConsentState, type PublicConsentStatus, consentTransitions, publicStatus } from './consent.states.ts';
 import { consentsRepository as consents } from './consents.repository.ts';
 

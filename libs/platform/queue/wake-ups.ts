@@ -35,7 +35,7 @@ export class WakeUps {
         this.onFault(error); // woken_at may be set without a message: the sweep sends it again after staleSeconds
       }
     };
-    this.#relay = setInterval(() => (this.#relaying = this.#relaying.then(turn)), this.options.relayMs ?? 250);
+    this.#relay = setInterval(() => void (this.#relaying = this.#relaying.then(turn)), this.options.relayMs ?? 250);
   }
 
   async listen(wake: () => void): Promise<void> {
