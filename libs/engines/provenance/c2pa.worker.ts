@@ -1,0 +1,103 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { parentPort, workerData } from 'node:worker_threads';
+import { WasmBuilder, WasmReader, initSync } from '@contentauth/c2pa-wasm';
+import type { C2paRequest, C2paReply } from './c2pa-engine.ts';
+
+/*
+ * One request in a fresh WASM instance: a trap on a hostile file ends this thread and nothing else. The thread never holds a private
+ * key: it asks its parent for each signature.
+ */
+
+/** The WASM only uses `size`, `slice` and FileReaderSync, so a look-alike over a file descriptor spares reading the file whole. */
+class FileBlob {
+  constructor(
+    private readonly fd: number,
+    private readonly start: number,
+    private readonly end: number,
+  ) {}
+  static open(path: string): FileBlob {
+    const fd = openSync(path, 'r');
+    return new FileBlob(fd, 0, fstatSync(fd).size);
+  }
+  get size(): number {
+    return this.end - this.start;
+  }
+  get type(): string {
+    return '';
+  }
+  slice(from = 0, to = this.size): FileBlob {
+    return new FileBlob(this.fd, this.start + from, Math.min(this.start + to, this.end));
+  }
+  readAll(): ArrayBuffer {
+    const bytes = new Uint8Array(this.size);
+    for (let at = 0; at < bytes.length;) {
+      const read = readSync(this.fd, bytes, at, bytes.length - at, this.start + at);
+      if (read === 0) break;
+      at += read;
+    }
+    return bytes.buffer;
+  }
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+(globalThis as Record<string, unknown>)['FileReaderSync'] = class {
+  readAsArrayBuffer(blob: FileBlob): ArrayBuffer {
+    return blob.readAll();
+  }
+};
+
+const port = parentPort!;
+const reply = (message: C2paReply): void => port.postMessage(message);
+
+function askForSignature(claim: Uint8Array, reserveSize: number): Promise<Uint8Array> {
+  return new Promise((done, fail) => {
+    port.once('message', (answer: { signature: Uint8Array } | { refused: string }) =>
+      'signature' in answer ? done(answer.signature) : fail(new Error(answer.refused)),
+    );
+    reply({ type: 'sign', claim, reserveSize });
+  });
+}
+
+async function sign(request: Extract<C2paRequest, { op: 'sign' }>): Promise<void> {
+  const builder = WasmBuilder.fromJson(JSON.stringify(request.definition), request.settings);
+  for (const ingredient of request.ingredients) {
+    const blob = FileBlob.open(ingredient.path);
+    await builder.addIngredientFromBlob(JSON.stringify(ingredient.definition), ingredient.mimeType, blob as never);
+    blob.close();
+  }
+  const source = FileBlob.open(request.input);
+  const signer = {
+    alg: request.algorithm,
+    reserveSize: request.reserveSize,
+    sign: (claim: Uint8Array) => askForSignature(claim, request.reserveSize),
+  };
+  const { asset, manifest } = (await builder.signAndGetManifestBytes(
+    signer as never,
+    [] as never,
+    request.mimeType,
+    source as never,
+  )) as { asset: Uint8Array; manifest: Uint8Array };
+  source.close();
+  writeFileSync(request.output, asset);
+  reply({ type: 'signed', manifest });
+}
+
+async function read(request: Extract<C2paRequest, { op: 'read' }>): Promise<void> {
+  const blob = FileBlob.open(request.input);
+  try {
+    const reader = await WasmReader.fromBlob(request.mimeType, blob as never, request.settings);
+    reply({ type: 'read', json: reader.json() });
+  } catch (error) {
+    reply({ type: 'unreadable', reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+  } finally {
+    blob.close();
+  }
+}
+
+initSync({ module: readFileSync(createRequire(import.meta.url).resolve('@contentauth/c2pa-wasm/c2pa.wasm')) });
+const request = workerData as C2paRequest;
+(request.op === 'sign' ? sign(request) : read(request)).catch((error: unknown) =>
+  reply({ type: 'failed', reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
+);
