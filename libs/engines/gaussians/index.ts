@@ -6,3 +6,4 @@ export * from './gaussians.errors.ts';
 export type { Psnr } from './head-region.ts';
 export { createRenderer, type Rendered, type Renderer } from './renderer.ts';
 export { ENGINE_VERSION, type Replica, type ReplicaManifest } from './replica.ts';
+export { decodeReplica, encodeReplica } from './replica-codec.ts';

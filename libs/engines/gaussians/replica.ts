@@ -39,3 +39,6 @@ export interface Replica {
   /** Background, interleaved rgb, size². */
   readonly plate: Uint8Array;
 }
+
+/** A head share is a weight, or −1 where it is learned. */
+export const HEAD_SHARE_LIMITS: readonly [number, number] = [-1, 1];
