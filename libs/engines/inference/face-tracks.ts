@@ -83,9 +83,7 @@ export class OpenTrack {
       const confirmed = this.suspects.some((suspect) => suspect.embedding);
       this.suspects.push(sighting);
       if (!confirmed) return [];
-      const strangers = this.suspects;
-      this.suspects = [];
-      return strangers;
+      return this.takeSuspects();
     }
     // The face is itself again: what lay between stays in the track, but not in its mean.
     this.outliers += this.suspects.filter((suspect) => suspect.embedding).length;
@@ -95,11 +93,16 @@ export class OpenTrack {
     return [];
   }
 
-  /** Suspects that never got a second opinion: when the track ends they are somebody else. */
+  /**
+   * The suspects, and the sightings before them that nobody checked: the swap may lie anywhere after the last good embedding. Called
+   * when a second embedding agrees, and when the track ends without a second opinion.
+   */
   takeSuspects(): readonly Sighting[] {
-    const left = this.suspects;
+    const strangers = this.suspects;
     this.suspects = [];
-    return left;
+    if (strangers.length === 0) return [];
+    while (this.sightings.at(-1)?.embedding === null) strangers.unshift(this.sightings.pop()!);
+    return strangers;
   }
 
   private accept(sighting: Sighting): void {
