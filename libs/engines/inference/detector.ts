@@ -76,8 +76,9 @@ export async function detectFaces(frame: RgbFrame, regions: readonly Region[] = 
 
 async function detectIn(frame: RgbFrame, region: Region): Promise<DetectedFace[]> {
   const net = await Net.get('face_detector_short_range');
-  sampleRegion(frame, region, SIDE, net.input('input'), MINUS_ONE_TO_ONE);
-  const { out_regressors: boxes, out_classificators: logits } = await net.run();
+  const { out_regressors: boxes, out_classificators: logits } = await net.run((input) =>
+    sampleRegion(frame, region, SIDE, input('input'), MINUS_ONE_TO_ONE),
+  );
   const [left, top] = [region.cx - region.size / 2, region.cy - region.size / 2];
   const faces: DetectedFace[] = [];
   for (let i = 0; i < ANCHORS.length; i++) {

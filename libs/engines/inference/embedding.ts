@@ -20,8 +20,7 @@ const CHIP_LANDMARKS = [263, 362, 33, 133, 2];
  */
 export async function embedFace(frame: RgbFrame, points: Float32Array): Promise<Float32Array> {
   const net = await Net.get('face_embed_dlib');
-  sampleRegion(frame, chipRegion(points), SIDE, net.input('input'), ZERO_TO_255);
-  const { embedding } = await net.run();
+  const { embedding } = await net.run((input) => sampleRegion(frame, chipRegion(points), SIDE, input('input'), ZERO_TO_255));
   return normalised(embedding!);
 }
 

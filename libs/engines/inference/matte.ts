@@ -11,8 +11,9 @@ export const MATTE_SIDE = 256;
  */
 export async function matteOf(frame: RgbFrame): Promise<Uint8Array> {
   const net = await Net.get('selfie_segmentation');
-  sampleRegion(frame, wholePicture(frame), MATTE_SIDE, net.input('input_1'), ZERO_TO_ONE);
-  const { out_activation_10: probability } = await net.run();
+  const { out_activation_10: probability } = await net.run((input) =>
+    sampleRegion(frame, wholePicture(frame), MATTE_SIDE, input('input_1'), ZERO_TO_ONE),
+  );
   const matte = new Uint8Array(MATTE_SIDE * MATTE_SIDE);
   for (let i = 0; i < matte.length; i++) matte[i] = probability![i]! * 255 + 0.5;
   return matte;

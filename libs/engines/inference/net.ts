@@ -7,10 +7,7 @@ type Runtime = typeof import('onnxruntime-node');
 let runtime: Promise<Runtime> | undefined;
 export const inferenceRuntime = (): Promise<Runtime> => (runtime ??= import('onnxruntime-node'));
 
-/**
- * One net with its input tensors kept: callers write into `input(name)` and read the outputs before the next run. Not for two
- * runs at the same time.
- */
+/** One net with its input tensors kept from run to run. */
 export class Net {
   private readonly tensors: Record<string, Tensor> = {};
   private constructor(
@@ -54,15 +51,26 @@ export class Net {
     return new Net(ort, session, name);
   }
 
-  /** The values of an input tensor, to be overwritten before `run`. */
-  input(name: string): Float32Array {
-    return this.tensors[name]!.data as Float32Array;
-  }
+  private queue: Promise<unknown> = Promise.resolve();
 
-  /** Runs the net on its kept inputs (and on `more`, for the ones that are not pictures). Output name → values. */
-  async run(more: Record<string, Tensor> = {}): Promise<Record<string, Float32Array>> {
-    const outputs = await this.session.run({ ...this.tensors, ...more });
-    return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data as Float32Array]));
+  /**
+   * Runs the net: `fill` writes the kept inputs (by name), `more` replaces inputs that are not pictures. Output name → fresh values.
+   * Runs wait for each other, and `fill` is called when its own turn comes: onnxruntime reads the tensors a moment after the call,
+   * and two clips judged at the same time in one process must never see each other's face.
+   */
+  run(
+    fill: (input: (name: string) => Float32Array) => void,
+    more: Record<string, Tensor> = {},
+  ): Promise<Record<string, Float32Array>> {
+    const turn = async (): Promise<Record<string, Float32Array>> => {
+      fill((name) => this.tensors[name]!.data as Float32Array);
+      const outputs = await this.session.run({ ...this.tensors, ...more });
+      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, tensor.data as Float32Array]));
+    };
+    const result = this.queue.then(turn, turn);
+    // The next run follows a failed one too; the failure itself reaches the caller through `result`.
+    this.queue = result;
+    return result;
   }
 
   /** A tensor of another kind or shape than the kept ones. */

@@ -63,8 +63,9 @@ async function difference(name: ModelName, one: GoldenCase): Promise<number> {
 }
 
 function runFace(net: Net, { inputs }: FaceCase): Promise<Record<string, Float32Array>> {
-  for (const [input, spec] of Object.entries(inputs)) net.input(input).set(cartoonFace(spec.dims, spec));
-  return net.run();
+  return net.run((input) => {
+    for (const [name, spec] of Object.entries(inputs)) input(name).set(cartoonFace(spec.dims, spec));
+  });
 }
 
 /** The stream's chunks in a row, the state handed on; the answer to the last one. */
@@ -77,7 +78,7 @@ async function runStream(
   let out: Record<string, Float32Array> = {};
   for (let i = 0; i < frames; i++) {
     const samples = goldenVoice(context + chunk, { rate, from: i * chunk - context });
-    out = await net.run({ input: net.tensor('float32', samples, [1, samples.length]), state, sr });
+    out = await net.run(() => undefined, { input: net.tensor('float32', samples, [1, samples.length]), state, sr });
     state = net.tensor('float32', Float32Array.from(out['stateN']!), [2, 1, 128]);
   }
   return out;

@@ -1,10 +1,9 @@
 import { type LandmarkFrame, readClip, type Track, type TrackedFrame } from '#face';
 import type { RgbFrame } from '#kernel';
 import { detectFaces } from './detector.ts';
-import { type Landmarks, landmarksIn, landmarksOfDetection, lastFaceCrop, regionOfLandmarks } from './landmarks.ts';
+import { type Landmarks, landmarksIn, landmarksOfDetection, regionOfLandmarks } from './landmarks.ts';
 import { MATTE_SIDE, betweenMattes, matteOf, resizeMatte } from './matte.ts';
 import { modelHashes } from './model-registry.ts';
-import { faceSharpness } from './sharpness.ts';
 
 /** Below this the net says that there is no face in its region. */
 export const MIN_PRESENCE = 0.5;
@@ -20,11 +19,6 @@ export interface TrackHeadOptions {
   readonly onProgress?: (progress: { readonly framesRead: number }) => void;
 }
 
-interface Seen {
-  readonly landmarks: Landmarks | undefined;
-  readonly sharpness: number;
-}
-
 /**
  * Follows one head through a square crop of a clip: landmarks from the region of the last frame's, calibration on frames spread over
  * the clip, then coefficients and pose of every frame. The order is two passes over landmarks, one over pictures. 9 ms per frame.
@@ -32,7 +26,7 @@ interface Seen {
  */
 export async function trackHead(frames: AsyncIterable<RgbFrame>, options: TrackHeadOptions): Promise<Track> {
   const { fps, matteSize, neutralSeconds, matteEvery = 3, onProgress } = options;
-  const seen: Seen[] = [];
+  const seen: (Landmarks | undefined)[] = [];
   const clip: LandmarkFrame[] = [];
   const mattes = new MatteTimeline(matteEvery, matteSize);
   let size = 0;
@@ -40,7 +34,7 @@ export async function trackHead(frames: AsyncIterable<RgbFrame>, options: TrackH
   for await (const frame of frames) {
     size = requireSquare(frame, size);
     last = await followFace(frame, last);
-    seen.push({ landmarks: last, sharpness: last ? faceSharpness(await lastFaceCrop()) : 0 });
+    seen.push(last);
     clip.push({ time: frame.time, points: last?.points ?? null });
     await mattes.add(frame);
     onProgress?.({ framesRead: seen.length });
@@ -83,15 +77,23 @@ export async function followFace(frame: RgbFrame, last: Landmarks | undefined): 
 
 function assemble(
   clip: readonly LandmarkFrame[],
-  seen: readonly Seen[],
+  seen: readonly (Landmarks | undefined)[],
   read: readonly Pick<TrackedFrame, 'coefficients' | 'pose'>[],
 ): TrackedFrame[] {
-  let landmarks = seen.find((frame) => frame.landmarks)!.landmarks!.points;
+  let landmarks = seen.find((found) => found !== undefined)!.points;
   return clip.map(({ time, points }, i) => {
     landmarks = points ?? landmarks;
     const { coefficients, pose } = read[i]!;
-    const { sharpness, landmarks: found } = seen[i]!;
-    return { time, present: points !== null, score: found?.presence ?? 0, landmarks, pose, coefficients, sharpness };
+    const found = seen[i];
+    return {
+      time,
+      present: points !== null,
+      score: found?.presence ?? 0,
+      landmarks,
+      pose,
+      coefficients,
+      sharpness: found?.sharpness ?? 0,
+    };
   });
 }
 

@@ -24,7 +24,7 @@ export class VoiceActivity {
     const samples = new Float32Array(this.past.length + chunk.length);
     samples.set(this.past);
     samples.set(chunk, this.past.length);
-    const { output, stateN } = await this.net.run({
+    const { output, stateN } = await this.net.run(() => undefined, {
       input: this.net.tensor('float32', samples, [1, samples.length]),
       state: this.state,
       sr: this.net.tensor('int64', BigInt64Array.of(BigInt(this.rate)), []),
