@@ -36,6 +36,15 @@ describe('tracking a head', () => {
     expect(track.calibration!.identity).toHaveLength(150);
   });
 
+  it('follows the head the crop was cut around, not a smaller one behind its shoulder', async () => {
+    const both = [{ x: 60, y: 60, size: 70 }, { x: 150, y: 150, size: 140 }]; // prettier-ignore
+    const track = await trackHead(
+      cartoonClip({ ...square, frames: 6 }, () => both),
+      { fps: 25, matteSize: 64 },
+    );
+    for (const { landmarks } of track.frames) expect(landmarks[3]).toBeGreaterThan(110);
+  });
+
   it('repeats the last good frame while nobody is there', async () => {
     const track = await trackHead(
       cartoonClip({ ...square, frames: 14 }, (n) => (n >= 6 && n < 9 ? [] : [{ x: 128, y: 128, size: 150 }])),

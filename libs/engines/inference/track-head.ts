@@ -63,13 +63,15 @@ function requireSquare({ width, height, data }: RgbFrame, size: number): number 
   return width;
 }
 
-/** The face where the last frame had it; else the best one that the detector finds. */
+/** The face where the last frame had it; else the largest one that the detector finds. */
 export async function followFace(frame: RgbFrame, last: Landmarks | undefined): Promise<Landmarks | undefined> {
   if (last) {
     const next = await landmarksIn(frame, regionOfLandmarks(last.points));
     if (next.presence >= MIN_PRESENCE) return next;
   }
-  const face = (await detectFaces(frame))[0];
+  const faces = await detectFaces(frame);
+  // The crop was cut around one head: a face behind its shoulder is smaller.
+  const face = faces.sort((a, b) => b.score * b.box.width * b.box.height - a.score * a.box.width * a.box.height)[0];
   if (!face) return undefined;
   const found = await landmarksOfDetection(frame, face);
   return found.presence >= MIN_PRESENCE ? found : undefined;
