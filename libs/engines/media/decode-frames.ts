@@ -51,7 +51,7 @@ export async function* decodeFrames(
     readOnly: [path],
     limits: DECODE_LIMITS,
   });
-  const onAbort = (): void => void tool.child.kill('SIGKILL');
+  const onAbort = (): void => tool.kill();
   signal?.addEventListener('abort', onAbort, { once: true });
   let made = 0;
   let last: Uint8Array | undefined;
@@ -130,7 +130,7 @@ function decodeArguments(
 async function* wholeFrames(tool: ToolProcess, bytes: number): AsyncGenerator<Uint8Array, void, void> {
   let frame = new Uint8Array(bytes);
   let filled = 0;
-  for await (const chunk of tool.child.stdout as AsyncIterable<Buffer>) {
+  for await (const chunk of untilStalled(tool)) {
     let at = 0;
     while (at < chunk.length) {
       const part = chunk.subarray(at, at + bytes - filled);
@@ -141,6 +141,30 @@ async function* wholeFrames(tool: ToolProcess, bytes: number): AsyncGenerator<Ui
       yield frame;
       frame = new Uint8Array(bytes);
       filled = 0;
+    }
+  }
+}
+
+/** A decoder that is asked for data and gives none for so long hangs: out of memory, ffmpeg may wait for ever without using CPU. */
+const STALL_MS = 60_000;
+
+/** The output as it comes. The clock only runs while we wait for the decoder, not while the reader of the frames works. */
+async function* untilStalled(tool: ToolProcess): AsyncGenerator<Buffer, void, void> {
+  const output = (tool.child.stdout as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  for (;;) {
+    let stalled = false;
+    const timer = setTimeout(() => {
+      stalled = true;
+      tool.kill();
+    }, STALL_MS);
+    try {
+      const { value, done } = await output.next();
+      clearTimeout(timer);
+      if (stalled) throw toolRefusal({ ...(await tool.ended), timedOut: true });
+      if (done) return;
+      yield value;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

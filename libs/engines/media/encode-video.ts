@@ -47,7 +47,7 @@ export async function encodeVideo(
   await (await open(out, 'w', 0o600)).close();
   const stdio = audio ? (['pipe', 'pipe', 'pipe', 'pipe'] as const) : (['pipe', 'pipe', 'pipe'] as const);
   const tool = startTool(sandbox, tools.ffmpeg, encodeArguments(options), { writable: [out], limits: ENCODE_LIMITS }, [...stdio]);
-  const onAbort = (): void => void tool.child.kill('SIGKILL');
+  const onAbort = (): void => tool.kill();
   signal?.addEventListener('abort', onAbort, { once: true });
   tool.child.stdout!.resume();
   let finished = false;

@@ -36,6 +36,16 @@ const DECODERS: Readonly<Record<string, readonly string[]>> = {
   mp3: ['mp3', 'mp3float'],
 };
 
+/**
+ * Streams that nobody asked for must not stop a clip (FT-04, FT-05), and ffprobe gives up when it may not open one of them.
+ * These simple decoders are allowed to look; nothing of them is used.
+ */
+const BYSTANDERS =
+  'png,mjpeg,bmp,gif,mov_text,srt,subrip,webvtt,ass,ssa,text,ac3,eac3,ac3_fixed,pcm_u8,pcm_s8,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32be,pcm_alaw,pcm_mulaw,amrnb,amrwb,mp2,mp2float';
+
+/** The decoders that ffprobe may open to name the streams. */
+export const probeDecoderNames = (budget: MediaBudget): string => `${decoderNames(budget)},${BYSTANDERS}`;
+
 /** The decoders that may see a byte of this clip. */
 export const decoderNames = (budget: Pick<MediaBudget, 'videoCodecs' | 'audioCodecs'>): string =>
   [...budget.videoCodecs, ...budget.audioCodecs].flatMap((codec) => DECODERS[codec] ?? [codec]).join(',');

@@ -1,15 +1,19 @@
 import type { MediaProbe } from './media-probe.ts';
 import { type DisplayCrop, ORIENTATION_FILTERS, type PixelSize, cropAndScale, swapsSides } from './video-geometry.ts';
 
-/** HLG and PQ reference white (ITU-R BT.2408): what SDR calls white. */
-const REFERENCE_WHITE_NITS = 203;
+/**
+ * Light that becomes SDR white before the tone curve. BT.2408 puts white at 203 nits, and cameras follow it; converters (zimg's
+ * default, FT-03) put it at 100. At 203 the latter came out at 74 % of their brightness (measured); at 120 they keep 93 %, and a
+ * camera's white is still under the curve's shoulder.
+ */
+const WHITE_NITS = 120;
 
 /**
- * HDR → SDR BT.709: linear light with reference white at 1, gamut, tone curve, gamma. Mobius leaves everything under half of
+ * HDR → SDR BT.709: linear light with white at 1, gamut, tone curve, gamma. Mobius leaves everything under half of
  * white as it is, so that a face keeps its brightness; only highlights are compressed.
  */
 const hdrToSdr = (transfer: string): string[] => [
-  `zscale=tin=${transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=${REFERENCE_WHITE_NITS}`,
+  `zscale=tin=${transfer}:pin=bt2020:min=bt2020nc:t=linear:npl=${WHITE_NITS}`,
   'format=gbrpf32le',
   'zscale=p=bt709',
   'tonemap=mobius:param=0.5:desat=0',
@@ -34,7 +38,7 @@ function matrixOf({ video }: MediaProbe): string {
 
 /**
  * The picture part of a filter chain: decoded picture → upright, square pixels, SDR, `out` pixels of packed RGB.
- * HDR is converted after the crop to size, in linear light, so that 4K costs no more than the working size.
+ * HDR is converted inside the crop, before the scale: only the crop's pixels pay for floating point.
  */
 export function pictureFilters(probe: MediaProbe, crop: DisplayCrop | undefined, out: PixelSize): string[] {
   const { video, display } = probe;

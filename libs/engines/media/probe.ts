@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type FrameTiming, frameTiming, parsePackets } from './frame-timing.ts';
-import { FOOTAGE_BUDGET, type MediaBudget, PROBE_LIMITS, decoderNames } from './media-budget.ts';
+import { FOOTAGE_BUDGET, type MediaBudget, PROBE_LIMITS, decoderNames, probeDecoderNames } from './media-budget.ts';
 import type { AudioStream, IgnoredStream, MediaProbe, VideoStream } from './media-probe.ts';
 import type { MediaTools } from './media-tools.ts';
 import { type MediaType, readMediaType, surveyBoxes } from './media-type.ts';
@@ -21,10 +21,10 @@ import { toolRefusal } from './tool-refusal.ts';
 import { displaySize } from './video-geometry.ts';
 
 /** Arguments that every reader of an untrusted file gets, before `-i`. */
-export const readerFlags = (type: MediaType, budget: MediaBudget = FOOTAGE_BUDGET): string[] => [
+export const readerFlags = (type: MediaType, budget: MediaBudget = FOOTAGE_BUDGET, decoders = decoderNames(budget)): string[] => [
   '-protocol_whitelist', 'file',
   '-format_whitelist', type.demuxers,
-  '-codec_whitelist', decoderNames(budget),
+  '-codec_whitelist', decoders,
   '-max_pixels', String(budget.maxPixels),
   '-f', type.demuxer,
 ]; // prettier-ignore
@@ -86,7 +86,14 @@ export async function probeMedia(
 
 async function ffprobe(context: ProbeContext, type: MediaType, question: string[], maxBytes: number): Promise<ToolResult> {
   const { path, tools, sandbox, budget, signal } = context;
-  const args = ['-v', 'error', '-hide_banner', ...readerFlags(type, budget), ...question, `file:${path}`];
+  const args = [
+    '-v',
+    'error',
+    '-hide_banner',
+    ...readerFlags(type, budget, probeDecoderNames(budget)),
+    ...question,
+    `file:${path}`,
+  ];
   return await runTool(sandbox, tools.ffprobe, args, { readOnly: [path], limits: PROBE_LIMITS }, { maxBytes, signal });
 }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { bareEnvironment } from '#kernel';
 import type { Sandbox, SandboxPaths } from './sandbox.ts';
@@ -16,6 +17,8 @@ export interface ToolEnd {
 export interface ToolProcess {
   readonly child: ChildProcess;
   readonly ended: Promise<ToolEnd>;
+  /** Ends the tool; `ended` resolves once nothing of it is left. */
+  kill(): void;
   /** Kills the tool and waits until nothing of it is left. Safe to call at any time, any number of times. */
   stop(): Promise<void>;
 }
@@ -49,16 +52,47 @@ export function startTool(
   });
   // A caller that stops early never looks at the end; its failure is then no news.
   ended.catch(() => undefined);
+  const kill = (): void => killTool(child);
   const stop = async (): Promise<void> => {
-    // The wrapper takes its child with it: bubblewrap by --die-with-parent, unshare by --kill-child, prlimit is the tool itself.
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    kill();
     child.stdout?.destroy();
     await ended.then(
       () => undefined,
       () => undefined,
     );
   };
-  return { child, ended, stop };
+  return { child, ended, kill, stop };
+}
+
+/**
+ * Kills the innermost process, so that each wrapper reaps its child and ends by itself: a killed wrapper would leave a zombie
+ * wherever process 1 does not reap, as in a container without an init. A wrapper that stays is killed after half a second and
+ * takes its child with it (bubblewrap: --die-with-parent, unshare: --kill-child).
+ */
+function killTool(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  for (const pid of innermost(child.pid)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It ended between the look and the kill.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+  const timer = setTimeout(() => child.kill('SIGKILL'), 500);
+  child.once('close', () => clearTimeout(timer));
+}
+
+function innermost(pid: number): number[] {
+  let children: number[];
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+  } catch (error) {
+    // Gone already, or a system without /proc: then the process itself is all that can be ended.
+    if (['ENOENT', 'ESRCH', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return [pid];
+    throw error;
+  }
+  return children.length === 0 ? [pid] : children.flatMap(innermost);
 }
 
 function wrappedSignal(code: number | null): NodeJS.Signals | null {
@@ -101,13 +135,13 @@ export async function runTool(
     size += chunk.length;
     if (size <= maxBytes) return void chunks.push(chunk);
     overflowed = true;
-    tool.child.kill('SIGKILL');
+    tool.kill();
   });
   const timer = setTimeout(() => {
     timedOut = true;
-    tool.child.kill('SIGKILL');
+    tool.kill();
   }, timeoutMs);
-  const onAbort = (): void => void tool.child.kill('SIGKILL');
+  const onAbort = (): void => tool.kill();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const end = await tool.ended;
