@@ -1,7 +1,8 @@
 import { COEFFICIENTS, coefficientIndex, type Drive, seededRandom } from '#face';
-import { BLOCK_COLUMNS, postureOf, type Rig, weightIn } from './drive-rig.ts';
+import { BLOCK_COLUMNS, postureOf, type Rig } from './drive-rig.ts';
 import { type FitInput, requireUsable } from './fit-input.ts';
 import { FitControl, type FitProgress } from './fit-progress.ts';
+import { asHalf } from './half-float.ts';
 import { type Binding, HeadMesh, UNBOUND } from './head-mesh.ts';
 import { learnRig } from './learn-rig.ts';
 import { alignToRender } from './render-align.ts';
@@ -70,12 +71,12 @@ export async function fitScene(scene: Scene, options: FitOptions, control: FitCo
     random,
   );
   const base = { units: clip.units, reference: scene.poses[reference]!, torsoCentre: scene.torsoCentre };
-  let rig = learnRig(scene.usable.map((f) => driveAt(scene, f)), base); // prettier-ignore
+  const rig = learnRig(scene.usable.map((f) => driveAt(scene, f)), base); // prettier-ignore
   const ordered = BLOCK_NAMES.flatMap((block) => seeds.filter((seed) => seed.block === block));
   const bindings = ordered.map((seed) => (seed.block === 'torso' || seed.interior ? NOWHERE : mesh.bind(...seed.position)));
   const head = new SplatHead(initialModel(ordered, bindings, mesh, rig, driveAt(scene, reference), rigid), input.size, true);
   const learner = new Learner(scene, head, options, random);
-  await learner.run(rig, control, (next) => (rig = next));
+  await learner.run(rig, control);
   const replica = assemble(scene, options, rig, head.model(), bindings, mesh);
   const drives = input.frames.map((_, f) => driveAt(scene, f));
   return { replica, drives, heldOutFrom: scene.train, scene };
@@ -141,7 +142,6 @@ function postureValues(rig: Rig, drive: Required<Drive>): Map<string, number> {
   const { posture } = postureOf(rig, [{ columns: names }], drive);
   return new Map(names.map((name, k) => [name, posture.weights[0]![k]!]));
 }
-void weightIn;
 
 /** The training loop. */
 class Learner {
@@ -152,7 +152,7 @@ class Learner {
     private readonly random: () => number,
   ) {}
 
-  async run(rig: Rig, control: FitControl, relearned: (rig: Rig) => void): Promise<void> {
+  async run(rig: Rig, control: FitControl): Promise<void> {
     const { scene, head, options, random } = this;
     const { input, plates, usable } = scene;
     const blocks = head.model().blocks;
@@ -170,7 +170,6 @@ class Learner {
           total: options.iterations,
         });
         plate = undefined;
-        void relearned;
       }
       for (let b = 0; b < options.batch; b++, done++) {
         const f = usable[Math.floor(random() * usable.length)]!;
@@ -216,7 +215,8 @@ function assemble(
       head: mesh.asset.sha256,
       models: scene.input.track.models,
     },
-    model,
+    // As the container stores them: what is evaluated is what is published.
+    model: { ...model, blocks: model.blocks.map((block) => ({ ...block, delta: block.delta.map(asHalf) })) },
     rig,
     bindings,
     plate: scene.plates.of(scene.train - 1),

@@ -7,3 +7,5 @@ export type { Psnr } from './head-region.ts';
 export { createRenderer, type Rendered, type Renderer } from './renderer.ts';
 export { ENGINE_VERSION, type Replica, type ReplicaManifest } from './replica.ts';
 export { decodeReplica, encodeReplica } from './replica-codec.ts';
+export { exportGlb } from './export-glb.ts';
+export { exportPly } from './export-ply.ts';

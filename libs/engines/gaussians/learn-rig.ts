@@ -1,5 +1,5 @@
 import { type Drive, coefficientIndex } from '#face';
-import { BLOCK_COLUMNS, columnValues, type DriveColumn, poseRow, POSE_COLUMNS, type Rig, TORSO_COLUMNS } from './drive-rig.ts';
+import { BLOCK_COLUMNS, columnValues, type DriveColumn, poseRow, POSE_COLUMNS, type Rig } from './drive-rig.ts';
 import { ridge } from './linear-solve.ts';
 
 /** A value rarer than this says nothing about what was trained. */
@@ -39,5 +39,3 @@ function columnFrom(name: string, values: readonly number[]): DriveColumn {
 const MIN_COEFFICIENT_SCALE = 0.06;
 /** A coefficient may go this far beyond the footage. */
 const COEFFICIENT_REACH = 0.3;
-
-export { TORSO_COLUMNS };

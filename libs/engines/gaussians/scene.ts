@@ -1,6 +1,7 @@
 import { type Drive } from '#face';
 import { backgroundPlates, type Plates } from './background-plates.ts';
 import { type ClipPoses, readClipPoses } from './clip-poses.ts';
+import { coefficientLag } from './coefficient-lag.ts';
 import { torsoPoseOf } from './drive-rig.ts';
 import { type FitInput, trainingCount } from './fit-input.ts';
 import type { FitControl } from './fit-progress.ts';
@@ -31,6 +32,8 @@ export interface Scene {
   readonly reference: number;
   readonly plates: Plates;
   readonly torsoCentre: readonly [number, number];
+  /** Frames that the track's coefficients are behind the pictures. */
+  readonly lag: number;
   /** Per frame; realignment replaces them. */
   poses: readonly PicturePose[];
   torso: readonly TorsoMotion[];
@@ -41,7 +44,7 @@ export async function prepareScene(input: FitInput, control: FitControl): Promis
   const clip = readClipPoses(input);
   const train = trainingCount(F);
   const usable = Array.from({ length: train }, (_, f) => f).filter((f) => input.track.frames[f]!.present);
-  const reference = referenceFrame(input, clip, usable);
+  const reference = referenceFrame(clip, usable);
   const photometric = new PhotometricPose(input, clip, reference);
   const refined: PicturePose[] = [];
   for (let f = 0; f < F; f++) {
@@ -63,13 +66,14 @@ export async function prepareScene(input: FitInput, control: FitControl): Promis
     reference,
     plates,
     torsoCentre: torso.centre,
+    lag: coefficientLag(input, clip, usable),
     poses: smoothPoses(refined, reference),
     torso: torso.motions,
   };
 }
 
 /** The training frame nearest to the mean pose, with eyes open and mouth shut. */
-function referenceFrame({ track }: FitInput, clip: ClipPoses, usable: readonly number[]): number {
+function referenceFrame(clip: ClipPoses, usable: readonly number[]): number {
   const rows = usable.map((f) => {
     const { R, s, x, y } = clip.poses[f]!;
     return [...rotationVector(R), Math.log(s), x, y];
@@ -83,7 +87,6 @@ function referenceFrame({ track }: FitInput, clip: ClipPoses, usable: readonly n
     const lids = Math.max(0, 0.1 - Math.min(gap(159, 145), gap(386, 374)));
     return weight.reduce((sum, w, k) => sum + ((rows[i]![k]! - mean[k]!) * w) ** 2, 0) + 2000 * (mouth ** 2 + lids ** 2);
   });
-  void track;
   return usable[cost.indexOf(Math.min(...cost))]!;
 }
 
@@ -101,9 +104,9 @@ export function smoothPoses(poses: readonly PicturePose[], reference: number): P
 }
 
 /** What a render request would have to say to get frame f: named coefficients, pose, torso. */
-export function driveAt({ input, clip, poses, torso }: Scene, f: number): Required<Drive> {
+export function driveAt({ input, clip, poses, torso, lag }: Scene, f: number): Required<Drive> {
   return {
-    coefficients: input.track.frames[f]!.coefficients,
+    coefficients: input.track.frames[Math.min(input.frames.length - 1, f + lag)]!.coefficients,
     pose: headPoseFrom(poses[f]!, clip.units),
     torso: torsoPoseOf(torso[f]!, clip.units.side),
   };
