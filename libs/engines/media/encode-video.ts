@@ -43,10 +43,11 @@ export async function encodeVideo(
   if (!tools.encoders.includes('libx264') || !tools.encoders.includes('aac'))
     throw new MediaToolsMissingError('This ffmpeg cannot write H.264 with AAC. Install one with libx264.');
   signal?.throwIfAborted();
+  const args = encodeArguments(options);
   // The sandbox binds a file, so it must exist; created private, because a render is a person's likeness.
   await (await open(out, 'w', 0o600)).close();
   const stdio = audio ? (['pipe', 'pipe', 'pipe', 'pipe'] as const) : (['pipe', 'pipe', 'pipe'] as const);
-  const tool = startTool(sandbox, tools.ffmpeg, encodeArguments(options), { writable: [out], limits: ENCODE_LIMITS }, [...stdio]);
+  const tool = startTool(sandbox, tools.ffmpeg, args, { writable: [out], limits: ENCODE_LIMITS }, [...stdio]);
   const onAbort = (): void => tool.kill();
   signal?.addEventListener('abort', onAbort, { once: true });
   tool.child.stdout!.resume();
@@ -62,6 +63,7 @@ export async function encodeVideo(
     finished = true;
     return { frames: count };
   } catch (error) {
+    // An abort shows as a broken pipe first: its reason is what the caller asked for.
     signal?.throwIfAborted();
     throw error;
   } finally {

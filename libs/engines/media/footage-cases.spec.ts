@@ -14,12 +14,16 @@ let tools: MediaTools;
 let sandbox: Sandbox;
 let clips: ClipFolder;
 let twin: string;
+let twinProbe: MediaProbe;
+let twinFrames: RgbFrame[];
 
 beforeAll(async () => {
   tools = await findMediaTools();
   sandbox = chooseSandbox();
   clips = new ClipFolder(tools);
-  twin = clips.testClip('S.mp4', 4);
+  twin = clips.testClip('S.mp4', 2);
+  twinProbe = await probe(twin);
+  twinFrames = await frames(twin, twinProbe);
 });
 afterAll(() => clips.remove());
 
@@ -50,12 +54,13 @@ function luma({ data }: RgbFrame): number {
 
 /** "Accepted" of cases.md: same count, duration and pictures as the twin. */
 async function expectLikeTwin(path: string, tolerance = 6): Promise<MediaProbe> {
-  const [a, b] = [await probe(twin), await probe(path)];
+  const b = await probe(path);
+  const a = twinProbe;
   expect(b.display).toEqual(a.display);
   expect(Math.abs(b.duration - a.duration)).toBeLessThanOrEqual(0.05);
-  const [left, right] = [await frames(twin, a), await frames(path, b)];
+  const [left, right] = [twinFrames, await frames(path, b)];
   expect(Math.abs(left.length - right.length)).toBeLessThanOrEqual(1);
-  for (const i of [0, 20, 50, 90]) expect(difference(left[i]!, right[i]!), `frame ${i}`).toBeLessThan(tolerance);
+  for (const i of [0, 20, 45]) expect(difference(left[i]!, right[i]!), `frame ${i}`).toBeLessThan(tolerance);
   return b;
 }
 
@@ -189,7 +194,7 @@ describe('FT-04 streams nobody asked for', () => {
 
   it('takes the first sound track that decodes and lists the rest', async () => {
     clips.make(
-      '-i S.mp4 -f lavfi -i sine=f=880:d=4 -map 0:v -map 0:a -map 1:a -c:v copy -c:a aac -shortest -timecode 01:00:00:00 e.mov',
+      '-i S.mp4 -f lavfi -i sine=f=880:d=2 -map 0:v -map 0:a -map 1:a -c:v copy -c:a aac -shortest -timecode 01:00:00:00 e.mov',
     );
     const second = await expectLikeTwin(spoil('e.mov', 'second.mov', 2));
     expect(second.audio?.index).toBe(1);
@@ -199,13 +204,13 @@ describe('FT-04 streams nobody asked for', () => {
     ]);
     const first = await probe(spoil('e.mov', 'first.mov', 1));
     expect(first.audio?.index).toBe(2);
-    expect(await decodeAudio(clips.at('first.mov'), first, { sampleRate: 16_000 }, tools, sandbox)).toHaveLength(64_000);
+    expect(await decodeAudio(clips.at('first.mov'), first, { sampleRate: 16_000 }, tools, sandbox)).toHaveLength(32_000);
   });
 
   it('is not stopped by subtitles, AC-3 and a second picture track', async () => {
     writeFileSync(clips.at('t.srt'), '1\n00:00:00,000 --> 00:00:01,000\nhello\n');
     const path = clips.make(
-      '-i S.mp4 -i t.srt -f lavfi -i sine=d=4 -f lavfi -i color=s=64x64:d=4:r=25 -map 0:v -map 0:a -map 1 -map 2 -map 3 -c:v:0 copy -c:v:1 libx264 -c:a:0 copy -c:a:1 ac3 -c:s srt more.mkv',
+      '-i S.mp4 -i t.srt -f lavfi -i sine=d=2 -f lavfi -i color=s=64x64:d=2:r=25 -map 0:v -map 0:a -map 1 -map 2 -map 3 -c:v:0 copy -c:v:1 libx264 -c:a:0 copy -c:a:1 ac3 -c:s srt more.mkv',
     );
     const found = await expectLikeTwin(path);
     expect(found.ignored.map((one) => one.reason)).toEqual(['subtitle', 'undecodable', 'other-video']);
@@ -226,7 +231,7 @@ describe('FT-05 cover pictures', () => {
 
 describe('FT-06 no duration, fragments', () => {
   it('measures a live WebM and a fragmented MP4 by their packets', async () => {
-    const live = clips.make('-i S.mp4 -c:v libvpx -deadline realtime -b:v 4M -c:a libopus -f webm -live 1 live.webm');
+    const live = clips.make('-i S.mp4 -c:v libvpx -deadline realtime -cpu-used 8 -b:v 4M -c:a libopus -f webm -live 1 live.webm');
     await expectLikeTwin(live, 12);
     await expectLikeTwin(clips.make('-i S.mp4 -c copy -movflags frag_keyframe+empty_moov+default_base_moof frag.mp4'));
   });

@@ -1,6 +1,7 @@
 export * from './decode-audio.ts';
 export * from './decode-frames.ts';
 export * from './encode-video.ts';
+export { benchMedia } from './media.bench.ts';
 export { FOOTAGE_BUDGET, type MediaBudget } from './media-budget.ts';
 export type * from './media-probe.ts';
 export * from './media-tools.ts';

@@ -129,7 +129,7 @@ describe.each(TIERS)('tier %s', (tier) => {
     // ffmpeg 5.1 does not always give up when memory runs out: it may wait for a thread that never started (measured: 100 s
     // without CPU). That is why every run has a wall clock too.
     const limits = { ...DECODE_LIMITS, addressSpace: 600 << 20 };
-    const memory = await runTool(sandbox, tools.ffmpeg, hungry, { limits }, { timeoutMs: 3000 });
+    const memory = await runTool(sandbox, tools.ffmpeg, hungry, { limits }, { timeoutMs: 1500 });
     expect(memory.code).not.toBe(0);
     const endless = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=640x360', '-f', 'null', '-'];
     const time = await runTool(sandbox, tools.ffmpeg, endless, { limits: { ...DECODE_LIMITS, cpuSeconds: 1 } });

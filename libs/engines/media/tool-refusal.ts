@@ -20,9 +20,7 @@ const REASONS: readonly { readonly pattern: RegExp; readonly refusal: (match: Re
   {
     pattern: /(?:Codec|Decoder|Format) \(?([\w,-]+)\)? not (?:on|in) whitelist|Decoder .* not found|no decoder found/i,
     refusal: ([, codec]) =>
-      new MediaTypeUnsupportedError('The clip uses a codec that we do not take. Export it as MP4 with H.264, or as WebM.', {
-        ...(codec ? { codec } : {}),
-      }),
+      new MediaTypeUnsupportedError('The clip uses a codec that we do not take. Export it as MP4 with H.264, or as WebM.', codec ? { codec } : {}),
   },
 ]; // prettier-ignore
 
