@@ -9,3 +9,4 @@ export { ENGINE_VERSION, type Replica, type ReplicaManifest } from './replica.ts
 export { decodeReplica, encodeReplica } from './replica-codec.ts';
 export { exportGlb } from './export-glb.ts';
 export { exportPly } from './export-ply.ts';
+export { evaluationSheet } from './evaluation-sheet.ts';
