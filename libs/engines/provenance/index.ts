@@ -1,1 +1,5 @@
-export {};
+export * from './media-signature.ts';
+export * from './read-c2pa.ts';
+export * from './sign-asset.ts';
+export * from './trust.ts';
+export * from './watermark/index.ts';
