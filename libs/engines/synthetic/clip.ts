@@ -1,6 +1,6 @@
 import type { RgbFrame } from '#kernel';
 import { paintBackdrop } from './backdrop.ts';
-import { develop } from './film.ts';
+import { develop, OVERSAMPLING } from './film.ts';
 import { drawPerson, type FrameTruth, type Moment, readTruth } from './frame.ts';
 import { lamp, type Lamp, type LightSetup } from './light.ts';
 import type { Backdrop } from './look.ts';
@@ -26,7 +26,7 @@ export interface ClipOptions {
   readonly seconds: number;
   /** Default 25. */
   readonly fps?: number;
-  /** Side of the square picture in pixels, default 512. */
+  /** Side of the square picture in pixels, even, default 512. */
   readonly size?: number;
   /** `consent` and `footage` are two recordings with other light, backdrop, motion and words; any other name is one more. */
   readonly take: string;
@@ -140,7 +140,7 @@ export const toRgbFrame = ({ rgb, time }: SyntheticFrame, size: number): RgbFram
   time,
 });
 
-/** A raster of twice the picture's side with its backdrop. */
+/** A raster of 1.5 times the picture's side with its backdrop. */
 export interface Stage {
   readonly raster: Raster;
   begin(): void;
@@ -151,7 +151,7 @@ const rasters = new Map<number, Raster>();
 let lastBackdrop: { readonly key: string; readonly painted: Float32Array } | undefined;
 
 export function makeStage(size: number, backdrop: Backdrop, seed: number): Stage {
-  const side = 2 * size;
+  const side = OVERSAMPLING * size;
   // One raster per size serves every clip of the process: a frame is finished before the next begins.
   let raster = rasters.get(side);
   if (!raster) rasters.set(side, (raster = new Raster(side, side)));

@@ -8,7 +8,8 @@ const SIDES = 6;
 export function makeGlasses(landmark: (i: number) => Vec3, design: NonNullable<Look['glasses']>): Mesh[] {
   const { rx = 0.0225, ry = 0.018, square = 0.75, thick = 0.0016 } = design;
   const ear = Math.abs(landmark(454)[0]) + 0.004;
-  const front = landmark(6)[2] + 0.0065;
+  // In front of the bridge and of the cheeks below the rims.
+  const front = Math.max(landmark(6)[2] + 0.0065, landmark(101)[2] + 0.007, landmark(330)[2] + 0.007);
   const eyes = ([[33, 133, -1], [263, 362, 1]] as const).map(([outer, inner, side]) => {
     const [a, b] = [landmark(outer), landmark(inner)];
     return { x: (a[0] + b[0]) / 2 + side * 0.0012, y: (a[1] + b[1]) / 2 - 0.002, side };

@@ -269,10 +269,13 @@ interface Knot {
 function putPair({ mesh, rule, look }: Growth, knot: Knot): void {
   const { ribbon, k, t, p, direction, normal, across, phase, tint, edge, layer } = knot;
   const curly = look.style === 'afro' || look.style === 'curls';
-  const spread = knot.width * (rule.hangs ? 0.55 + 0.45 * Math.sin(Math.PI * Math.min(1, t * 1.2)) : 1 - 0.55 * t);
+  const spread =
+    knot.width * (rule.hangs ? 0.6 + 0.4 * Math.sin(Math.PI * Math.min(1, t * 1.2)) - 0.4 * ramp(0.8, 1, t) : 1 - 0.55 * t);
   const wide = curly
     ? unit([across[0] + Math.cos(phase + k * 2), across[1] + Math.sin(phase + k * 2), across[2] + Math.cos(phase * 2 + k)])
     : across;
+  // Inner layers of hanging hair stay whole almost to their ends: the room must not shine through beside the face.
+  const solid = rule.hangs && layer < 0.7 ? 0.85 : 0.45;
   for (let e = 0; e < 2; e++) {
     const q = (ribbon * (rule.segments + 1) + k) * 2 + e;
     const sign = e === 0 ? -1 : 1;
@@ -284,7 +287,7 @@ function putPair({ mesh, rule, look }: Growth, knot: Knot): void {
     }
     mesh.u[q] = e === 0 ? 0.02 : 0.98;
     mesh.v[q] = clamp(0.02 + ((t * 0.9 + phase / 6.28) % 1) * 0.5 + t * 0.45, 0, 0.99);
-    mesh.cover[q] = k === 0 ? (edge < 5 ? 0.25 : 0.7) : lerp(1, curly ? 0.75 : 0.18, ramp(0.45, 1, t));
+    mesh.cover[q] = k === 0 ? (edge < 5 ? 0.25 : 0.7) : lerp(1, curly ? 0.75 : rule.hangs ? 0.45 : 0.18, ramp(solid, 1, t));
     mesh.follow![q] = rule.hangs ? lerp(0.3, 1, ramp(-0.13, 0, p[1])) : 1;
     mesh.depth[q] = lerp(0.5, 1, Math.min(1, 0.3 * layer + 0.7 * (k === 0 ? 0 : Math.min(1, 0.35 + t))));
   }
@@ -319,7 +322,7 @@ function nextDirection({ look, rule, knot, curl }: Growth, s: Step): Vec3 {
   const cx = wave * Math.cos(angle);
   const cy = wave * Math.sin(angle) * 0.5;
   const gravity = rule.gravity * (hangs ? ramp(0, 0.35, t) + 0.25 : 1);
-  const outward = hangs ? 0.06 : 0;
+  const outward = hangs ? 0.02 : 0;
   const next = unit([
     tangent[0] + normal[0] * (lift + cy) + across[0] * cx + s.out[0] * outward,
     tangent[1] + normal[1] * (lift + cy) + across[1] * cx - gravity,

@@ -1,6 +1,7 @@
 export { swapAt, twoPeople } from './attacks.ts';
 export { CAST, castBySeed, FAR_PAIRS, getCastMember } from './cast.ts';
 export type { CastMember } from './cast-member.ts';
+export { type ClipReading, correlation, type FaceReader, type FaceReading, readClip } from './clip-reading.ts';
 export {
   type ClipOptions,
   clipOf,

@@ -94,7 +94,7 @@ export function lightMesh(mesh: Mesh, light: ExposedLight, how: Surfacing): void
       const nl = nx * d[0] + ny * d[1] + nz * d[2];
       let e = (nl + wr) * kr;
       // A little red comes through thin skin even in the shadow.
-      if (e > 0) r += c[0] * e * (share + 0.07 * (1 - share));
+      if (e > 0) r += c[0] * e * (share + 0.035 * (1 - share));
       e = (nl + wg) * kg;
       if (e > 0) g += c[1] * e * share;
       e = (nl + wb) * kb;
@@ -134,7 +134,7 @@ export function lightHair(mesh: HairMesh, light: ExposedLight, style: HairStyle)
   const { alongTurned: T, awayTurned: N, light: L, gloss: S, count, colours, occlusion, lit } = mesh;
   const { lamps, sky, ground } = light;
   const fuzzy = isFuzzy(style);
-  const shine = fuzzy ? 0.008 : 0.05;
+  const shine = fuzzy ? 0.01 : 0.085;
   for (let i = 0, a = 0; i < count; i++, a += 3) {
     const nx = N[a];
     const ny = N[a + 1];

@@ -153,7 +153,7 @@ function strengthAt(list: readonly Spell[], t: number): number {
 
 /** A mouth shape and a smile as expression units. Lips are sealed by mouthClose in proportion to the open jaw. */
 export function mouthUnits(m: MouthShape, smile: number): Units {
-  const jaw = clamp(m.jaw * 0.46, 0, 0.75);
+  const jaw = clamp(m.jaw * 0.54, 0, 0.75);
   const both = {
     mouthStretch: m.wide * 0.3,
     mouthSmile: m.wide * 0.14 + smile * 0.75,

@@ -46,9 +46,9 @@ interface MouthPart {
 export type Mouth = readonly MouthPart[];
 
 export const makeMouth = (asset: HeadAsset): Mouth => [
-  { part: makePart(asset, 'teethUpper'), colour: [0.74, 0.69, 0.6], gloss: 0.12, wide: 0.0125, shut: 0.36, open: 0.36 },
-  { part: makePart(asset, 'teethLower'), colour: [0.66, 0.61, 0.53], gloss: 0.12, wide: 0.0125, shut: 0.2, open: 0.28 },
-  { part: makePart(asset, 'tongue'), colour: [0.42, 0.14, 0.13], gloss: 0.03, wide: 0.02, shut: 0.22, open: 0.4 },
+  { part: makePart(asset, 'teethUpper'), colour: [0.8, 0.74, 0.64], gloss: 0.12, wide: 0.0145, shut: 0.3, open: 0.45 },
+  { part: makePart(asset, 'teethLower'), colour: [0.72, 0.66, 0.57], gloss: 0.12, wide: 0.0145, shut: 0.12, open: 0.3 },
+  { part: makePart(asset, 'tongue'), colour: [0.42, 0.14, 0.13], gloss: 0.03, wide: 0.02, shut: 0.08, open: 0.3 },
 ];
 
 /** Light falls in from the front: darker to the back and the sides, brighter the wider the mouth. `open` 0..1. */
@@ -72,7 +72,7 @@ export function makeMouthBacking(surface: Surface, face: Mesh): Mesh {
     if (y < 0.03 && y > -0.1 && rest[3 * a + 2] > -0.02 && share.mouthInterior[a] < 0.5) triangles.push(a, c, b);
   }
   const light = new Float32Array(3 * face.count);
-  for (let v = 0; v < face.count; v++) light.set([0.02, 0.006, 0.005], 3 * v);
+  for (let v = 0; v < face.count; v++) light.set([0.035, 0.012, 0.01], 3 * v);
   const { points, x, y, z } = face;
   return { ...makeMesh({ points, triangles: Int32Array.from(triangles), x, y, z, light }), gloss: new Float32Array(face.count) };
 }

@@ -8,6 +8,8 @@ import { type Eye, makeEye } from './eyeball.ts';
 import { type Clothes, dress } from './garment.ts';
 import { makeGlasses } from './glasses.ts';
 import { growHair, type HairMesh } from './hair.ts';
+import { STYLES } from './hair-styles.ts';
+import { dropHiddenHair } from './hidden-hair.ts';
 import { completeLook, type Look, type LookDesign } from './look.ts';
 import { computeNormals, makeMesh, type Mesh } from './mesh.ts';
 import { lashLine, makeLashes, makeMouth, makeMouthBacking, type Mouth, type Part } from './mouth-parts.ts';
@@ -117,6 +119,7 @@ export function buildPerson(member: CastMember, shape: Shape, design: LookDesign
     glassesColour: colour(look.glasses?.colour ?? '#2a2422'),
   };
   bakeOcclusion(person);
+  dropHiddenHair(hair, face, STYLES[look.style].segments);
   tintInside(person, lashLine(asset, surface, lashes));
   return person;
 }
@@ -166,7 +169,7 @@ function tintInside({ surface, face, look }: SyntheticPerson, lash: Float32Array
     const [y, z] = [rest[3 * v + 1], rest[3 * v + 2]];
     let c: Vec3 = [1, 1, 1];
     if (bag > 0) {
-      const deep = 0.16 + 0.59 * ramp(0.045, 0.095, z);
+      const deep = 0.06 + 0.34 * ramp(0.05, 0.095, z);
       c = mix(c, [flesh[0] * deep, flesh[1] * deep, flesh[2] * deep], ramp(0.05, 0.6, bag));
     }
     if (socket > 0) c = mix(c, [0.5, 0.3, 0.28], socket * 0.8);

@@ -109,10 +109,23 @@ export class Raster {
         e2 = A[c] - e0;
       }
       for (let y = y0; y <= y1; y++, rowB += dby, rowC += dcy) {
-        let wb = rowB;
-        let wc = rowC;
-        let p = y * width + x0;
-        for (let x = x0; x <= x1; x++, wb += dbx, wc += dcx, p++) {
+        let from = 0;
+        let to = x1 - x0;
+        if (to > 5) {
+          // Between the edges, a pixel wider than they are: the test below decides.
+          if (dbx > 0) from = Math.max(from, Math.floor(-rowB / dbx));
+          else if (dbx < 0) to = Math.min(to, Math.ceil(-rowB / dbx));
+          if (dcx > 0) from = Math.max(from, Math.floor(-rowC / dcx));
+          else if (dcx < 0) to = Math.min(to, Math.ceil(-rowC / dcx));
+          const rowA = 1 - rowB - rowC;
+          const dax = -dbx - dcx;
+          if (dax > 0) from = Math.max(from, Math.floor(-rowA / dax));
+          else if (dax < 0) to = Math.min(to, Math.ceil(-rowA / dax));
+        }
+        let wb = rowB + from * dbx;
+        let wc = rowC + from * dcx;
+        let p = y * width + x0 + from;
+        for (let i = from; i <= to; i++, wb += dbx, wc += dcx, p++) {
           if (wb < 0 || wc < 0 || wb + wc > 1) continue;
           const near = za + wb * zb + wc * zc;
           if (near <= depth[p]) continue;

@@ -191,9 +191,9 @@ function paintBrow(look: Look, { x, ax, ey }: Spot, c: Vec3, seed: number): Vec3
   const hx = s * Math.cos(lean) + off * Math.sin(lean);
   const hy = -s * Math.sin(lean) + off * Math.cos(lean);
   const layer = x > 0 ? 3 : 9;
-  const strokes = noise3(hx * 0.3, hy * 2.3, layer, seed + 31) * 0.5 + noise3(hx * 0.45, hy * 3.6, layer, seed + 32) * 0.5;
+  const strokes = noise3(hx * 0.22, hy * 1.9, layer, seed + 31) * 0.55 + noise3(hx * 0.35, hy * 3.1, layer, seed + 32) * 0.45;
   const hair = scale(mix(look.browHair, look.skin, 0.08), 0.7);
-  return mix(c, hair, clamp(profile * look.brow.dense * (0.45 + 0.75 * ramp(0.25, 0.7, strokes)), 0, 0.94));
+  return mix(c, hair, clamp(profile * look.brow.dense * (0.62 + 0.5 * ramp(0.3, 0.65, strokes)), 0, 0.94));
 }
 
 /** Hair colour under the ribbons, so that no skin shines through; the ears stay free. */
