@@ -18,6 +18,7 @@ beforeAll(async () => {
   sandbox = chooseSandbox();
   clips = new ClipFolder(tools);
   good = clips.testClip('T.mp4', 2);
+  clips.make('-i T.mp4 -c copy -movflags +faststart fast.mp4');
 });
 afterAll(() => clips.remove());
 // Whatever was refused: no process, no temporary file of ours, and the next good request works.
@@ -48,7 +49,6 @@ describe('FT-08 broken and mislabelled files', () => {
   it('the first 70 % of a file with its index at the end', () => refused(cut('T.mp4', 0.7), 'media-truncated'));
 
   it('cut-off files of every other kind', async () => {
-    clips.make('-i T.mp4 -c copy -movflags +faststart fast.mp4');
     clips.make('-i T.mp4 -c copy -movflags frag_keyframe+empty_moov+default_base_moof frag.mp4');
     clips.make('-i T.mp4 -vf scale=160:90 -c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus webm.webm');
     clips.make('-i T.mp4 -c copy mkv.mkv');
