@@ -11,7 +11,11 @@ export type C2paRequest =
       readonly settings: string;
       readonly algorithm: 'es256' | 'ed25519';
       readonly reserveSize: number;
-      readonly ingredients: readonly { readonly path: string; readonly mimeType: string; readonly definition: object }[];
+      readonly ingredients: readonly {
+        readonly path?: string | undefined;
+        readonly mimeType: string;
+        readonly definition: object;
+      }[];
     }
   | { readonly op: 'read'; readonly input: string; readonly mimeType: string; readonly settings: string };
 

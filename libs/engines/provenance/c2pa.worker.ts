@@ -63,6 +63,10 @@ function askForSignature(claim: Uint8Array, reserveSize: number): Promise<Uint8A
 async function sign(request: Extract<C2paRequest, { op: 'sign' }>): Promise<void> {
   const builder = WasmBuilder.fromJson(JSON.stringify(request.definition), request.settings);
   for (const ingredient of request.ingredients) {
+    if (ingredient.path === undefined) {
+      builder.addIngredient(JSON.stringify(ingredient.definition)); // by id and hash only: its bytes stay sealed
+      continue;
+    }
     const blob = FileBlob.open(ingredient.path);
     await builder.addIngredientFromBlob(JSON.stringify(ingredient.definition), ingredient.mimeType, blob as never);
     blob.close();

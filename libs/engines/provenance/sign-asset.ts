@@ -34,8 +34,8 @@ export interface ManifestSpec {
 export interface IngredientSpec {
   readonly id: string;
   readonly title: string;
-  /** A file that carries the ingredient's own manifest. */
-  readonly path: string;
+  /** A file that carries the ingredient's own manifest; without one, the ingredient is named by id and hash only. */
+  readonly path?: string;
   readonly mimeType: string;
 }
 
@@ -65,7 +65,7 @@ export async function signAsset(
     ingredients: ingredients.map(({ id, title, path, mimeType }) => ({
       path,
       mimeType,
-      definition: { title, relationship: 'inputTo', label: id, instance_id: id },
+      definition: { title, format: mimeType, relationship: 'inputTo', label: id, instance_id: id },
     })),
   };
   const reply = await runC2pa(request, async (claim, reserveSize) =>

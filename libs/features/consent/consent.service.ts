@@ -1,6 +1,7 @@
 import type { Audit } from '#audit';
 import type { Db } from '#db';
-import { type Principal, type Tx, InvalidInputError, newId, opaqueId } from '#kernel';
+import type { SubjectsService } from '#identity';
+import { type Principal, type Tx, InvalidInputError, StateConflictError, newId, opaqueId } from '#kernel';
 import type { Jobs } from '#queue';
 import { type ConsentEvidence, buildRecord, recordBytes, recordEvent, sha256Hex } from './consent-record.ts';
 import type { ConsentRow } from './consent.entities.ts';
@@ -32,6 +33,7 @@ export class ConsentService {
     private readonly audit: Audit,
     private readonly jobs: Jobs,
     private readonly receipts: ReceiptSigner,
+    private readonly subjects: SubjectsService,
     /** Where status links point, without a trailing slash. */
     private readonly statusBase: string,
   ) {}
@@ -142,6 +144,23 @@ export class ConsentService {
   }
   refuse(principal: Principal, id: string): Promise<ConsentRow> {
     return this.change(principal, id, 'refused', 'consent.refused');
+  }
+
+  /**
+   * Erases a person: only after every consent has ended, so that nothing can still be running on it. @throws StateConflictError
+   */
+  async eraseSubject(principal: Principal, subjectId: string): Promise<void> {
+    await this.db.tx(async (tx) => {
+      const open = (await consents.ofSubject(tx, principal.tenantId, subjectId)).filter(
+        (row) => !consentTransitions.isTerminal(row.state),
+      );
+      if (open.length > 0)
+        throw new StateConflictError('A consent of this person is still open. Withdraw it first.', {
+          consents: open.map((row) => row.id),
+        });
+      await this.subjects.beginErasure(tx, principal.tenantId, subjectId);
+    });
+    await this.subjects.finishErasure(principal, subjectId);
   }
 
   async get(principal: Principal, id: string): Promise<ConsentRow> {

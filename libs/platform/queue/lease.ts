@@ -63,6 +63,20 @@ export class Lease {
     await this.#touch('checkpoint = $3::jsonb', JSON.stringify(value));
   }
 
+  /** An effect in the middle of the job, fenced like its end: a stale holder's `work` never runs. */
+  async commit(work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.db.tx(async (tx) => {
+      const found = await rows(
+        tx,
+        `UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $3)
+         WHERE id = $1 AND lease_epoch = $2 AND state = 'running' RETURNING id`,
+        [this.jobId, this.epoch, this.leaseSeconds],
+      );
+      if (found.length === 0) throw await this.#whyNot(tx);
+      await work(tx);
+    });
+  }
+
   /**
    * Commits the effect and the end of the job together. The fencing update comes first, so `work` never runs for a stale lease; if
    * `work` throws, the job is as unfinished as before.

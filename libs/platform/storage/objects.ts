@@ -87,17 +87,43 @@ export class Objects {
    */
   async *read(tenantId: string, id: string, range: { start?: number; end?: number } = {}): AsyncIterable<Uint8Array> {
     const row = await this.get(tenantId, id);
-    const bytes = Number(row.bytes);
+    yield* this.#read(
+      {
+        id,
+        tenantId,
+        subjectId: row.subject_id,
+        path: row.path,
+        bytes: Number(row.bytes),
+        wrappedKey: row.wrapped_key,
+        version: row.version,
+      },
+      range,
+    );
+  }
+
+  /** The bytes as they lie in the store, before any row names them: what a self-check must look at. */
+  readStaged(staged: StagedObject): AsyncIterable<Uint8Array> {
+    return this.#read({ ...staged, version: VERSION }, {});
+  }
+
+  async *#read(
+    object: Pick<StagedObject, 'id' | 'tenantId' | 'subjectId' | 'path' | 'bytes' | 'wrappedKey'> & { version: number },
+    range: { start?: number; end?: number },
+  ): AsyncIterable<Uint8Array> {
+    const { id, tenantId, subjectId, bytes } = object;
     const start = Math.max(0, range.start ?? 0);
     const end = Math.min(bytes, range.end ?? bytes);
-    const key = await this.keys.openObjectKey(tenantId, row.subject_id, id, row.wrapped_key);
-    const identity = { tenantId, subjectId: row.subject_id, objectId: id, version: row.version };
+    const key = await this.keys.openObjectKey(tenantId, subjectId, id, object.wrappedKey);
+    const identity = { tenantId, subjectId, objectId: id, version: object.version };
     try {
       const last = chunkCount(bytes) - 1;
       const from = Math.floor(start / CHUNK);
       const to = Math.min(last, Math.floor(Math.max(start, end - 1) / CHUNK));
       let index = from;
-      for await (const sealed of regroup(this.store.get(row.path, from * SEALED_CHUNK, (to + 1) * SEALED_CHUNK), SEALED_CHUNK)) {
+      for await (const sealed of regroup(
+        this.store.get(object.path, from * SEALED_CHUNK, (to + 1) * SEALED_CHUNK),
+        SEALED_CHUNK,
+      )) {
         const plain = openChunk(key, identity, index, index === last, sealed);
         yield plain.subarray(Math.max(0, start - index * CHUNK), Math.max(0, Math.min(plain.length, end - index * CHUNK)));
         index++;
