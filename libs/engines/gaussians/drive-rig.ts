@@ -8,18 +8,32 @@ import type { Posture } from './splat-head.ts';
 export const POSE_COLUMNS = ['pitch', 'yaw', 'roll'] as const;
 export const TORSO_COLUMNS = ['relX', 'relY', 'torsoX', 'torsoY', 'torsoRoll', 'torsoScale'] as const;
 
-/** How one named number becomes a weight: w = (clamp(value, lo, hi) − mean) / (2 scale). */
+/**
+ * How one named number becomes a weight: w = (clamp(value, lo, hi) − mean) / (2 scale) for what was learned of it. What goes beyond the
+ * footage moves splats only as the head asset's own unit says (column `name+`), as far as floor and ceiling: learned deltas tear there.
+ */
 export interface DriveColumn {
   readonly name: string;
   readonly mean: number;
   readonly scale: number;
-  /** Beyond these the value is clamped. */
+  /**
+   * What leading coefficients explain of this one in the footage, taken off its value: a blink lowers the gaze too, and without this half
+   * of the lid's motion would be learned as eyeLookDown and a blink alone would not close the eye.
+   */
+  readonly less: readonly { readonly name: string; readonly by: number }[];
+  /** Range of the footage: what was learned stops here. */
   readonly lo: number;
   readonly hi: number;
-  /** What training footage showed: beyond it a value is flagged. */
+  /** The head asset's motion stops here. */
+  readonly floor: number;
+  readonly ceiling: number;
+  /** Beyond these the named number itself is flagged: what the footage showed, with a tolerance. */
   readonly seenLo: number;
   readonly seenHi: number;
 }
+
+/** Name of the column that carries a coefficient beyond the footage. */
+export const beyond = (name: string): string => `${name}+`;
 
 /** Everything between a drive and the splats, apart from the splats. */
 export interface Rig {
@@ -114,9 +128,30 @@ export function bonesOf(
   return out;
 }
 
-/** Weight of a value in a column. */
+/** Coefficients that lead, and those that follow them in footage. */
+export const LEADERS: readonly { readonly leaders: readonly string[]; readonly followers: readonly string[] }[] = [
+  ...(['Left', 'Right'] as const).map((s) => ({
+    leaders: [`eyeBlink${s}`],
+    followers: ['eyeLookDown', 'eyeSquint', 'eyeWide'].map((c) => c + s),
+  })),
+  {
+    leaders: ['jawOpen', 'mouthSmileLeft', 'mouthSmileRight', 'mouthPucker'],
+    followers: COEFFICIENTS.filter((name) => /^mouth(?!Smile|Pucker|Left|Right)/.test(name)),
+  },
+];
+
+/** A column's value: the named number without what its leaders explain. */
+export const columnValue = ({ name, less }: Pick<DriveColumn, 'name' | 'less'>, values: ReadonlyMap<string, number>): number =>
+  less.reduce((v, leader) => v - leader.by * values.get(leader.name)!, values.get(name)!);
+
+const clamp = (v: number, lo: number, hi: number): number => (v > lo ? (v < hi ? v : hi) : lo);
+
+/** Weight of a value in a column; a value that is no number counts as the lowest. */
 export const weightIn = ({ lo, hi, mean, scale }: DriveColumn, value: number): number =>
-  (Math.max(lo, Math.min(hi, value)) - mean) / (2 * scale);
+  (clamp(value, lo, hi) - mean) / (2 * scale);
+
+const weightBeyond = ({ lo, hi, floor, ceiling, scale }: DriveColumn, value: number): number =>
+  (clamp(value, floor, ceiling) - clamp(value, lo, hi)) / (2 * scale);
 
 export interface DrivenPosture {
   readonly posture: Posture;
@@ -132,7 +167,9 @@ export function postureOf(rig: Rig, blocks: readonly { readonly columns: readonl
   const outOfRange: string[] = [];
   for (const column of rig.columns) {
     const value = values.get(column.name)!;
-    weights.set(column.name, weightIn(column, value));
+    const own = columnValue(column, values);
+    weights.set(column.name, weightIn(column, own));
+    weights.set(beyond(column.name), weightBeyond(column, own));
     if (!(value >= column.seenLo && value <= column.seenHi)) outOfRange.push(column.name);
   }
   return {

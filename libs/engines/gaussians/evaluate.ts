@@ -1,4 +1,4 @@
-import { columnValues, weightIn } from './drive-rig.ts';
+import { columnValue, columnValues, weightIn } from './drive-rig.ts';
 import { FitControl, type FitProgress } from './fit-progress.ts';
 import { DEFAULT_FIT, type FitResult, fitScene } from './fit-replica.ts';
 import { headRegion, meanPsnr, type Psnr, psnrOf } from './head-region.ts';
@@ -65,7 +65,7 @@ function nearestFloor(scene: Scene, { rig }: Replica, held: readonly number[], r
   const row = (f: number): number[] => {
     const drive = driveAt(scene, f);
     const values = columnValues(rig, drive, drive.torso);
-    return rig.columns.map((column) => weightIn(column, values.get(column.name)!));
+    return rig.columns.map((column) => weightIn(column, columnValue(column, values)));
   };
   const known = scene.usable.map((f) => ({ f, row: row(f) }));
   return meanPsnr(

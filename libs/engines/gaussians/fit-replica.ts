@@ -1,16 +1,17 @@
-import { COEFFICIENTS, coefficientIndex, type Drive, seededRandom } from '#face';
-import { BLOCK_COLUMNS, postureOf, type Rig } from './drive-rig.ts';
+import { type Drive, seededRandom } from '#face';
+import { postureOf, type Rig } from './drive-rig.ts';
 import { type FitInput, requireUsable } from './fit-input.ts';
 import { FitControl, type FitProgress } from './fit-progress.ts';
 import { asHalf } from './half-float.ts';
-import { type Binding, HeadMesh, UNBOUND } from './head-mesh.ts';
+import { type Binding, HeadMesh } from './head-mesh.ts';
 import { learnRig } from './learn-rig.ts';
 import { alignToRender } from './render-align.ts';
 import { ENGINE_VERSION, type Replica, type SplatBindings } from './replica.ts';
 import { driveAt, prepareScene, type Scene } from './scene.ts';
-import { ATTRIBUTES, AT, BLOCK_NAMES, type SplatBlock, type SplatModel } from './splat-layout.ts';
+import type { SplatModel } from './splat-layout.ts';
 import { SplatHead } from './splat-head.ts';
-import { type Seed, seedSplats } from './splat-seeding.ts';
+import { startModel, withReach } from './splat-start.ts';
+import { seedSplats } from './splat-seeding.ts';
 
 export interface FitOptions {
   readonly seed: number;
@@ -36,6 +37,8 @@ export interface FitResult {
   readonly drives: readonly Required<Drive>[];
   /** First frame that was held out. */
   readonly heldOutFrom: number;
+  /** Mean CPU time of one frame-iteration; a figure only, nothing depends on it. */
+  readonly iterationCpuMs: number;
   /** Tracked footage, for evaluation; holds the pictures and is no part of the replica. */
   readonly scene: Scene;
 }
@@ -72,75 +75,15 @@ export async function fitScene(scene: Scene, options: FitOptions, control: FitCo
   );
   const base = { units: clip.units, reference: scene.poses[reference]!, torsoCentre: scene.torsoCentre };
   const rig = learnRig(scene.usable.map((f) => driveAt(scene, f)), base); // prettier-ignore
-  const ordered = BLOCK_NAMES.flatMap((block) => seeds.filter((seed) => seed.block === block));
-  const bindings = ordered.map((seed) => (seed.block === 'torso' || seed.interior ? NOWHERE : mesh.bind(...seed.position)));
-  const head = new SplatHead(initialModel(ordered, bindings, mesh, rig, driveAt(scene, reference), rigid), input.size, true);
+  const start = startModel(seeds, mesh, rig, driveAt(scene, reference), rigid);
+  const head = new SplatHead(start.model, input.size, true);
   const learner = new Learner(scene, head, options, random);
+  const before = process.cpuUsage();
   await learner.run(rig, control);
-  const replica = assemble(scene, options, rig, head.model(), bindings, mesh);
+  const { user, system } = process.cpuUsage(before);
+  const replica = assemble(scene, options, rig, withReach(head.model(), start.model), start.bindings, mesh);
   const drives = input.frames.map((_, f) => driveAt(scene, f));
-  return { replica, drives, heldOutFrom: scene.train, scene };
-}
-
-const NOWHERE: Binding = { triangle: UNBOUND, u: 0, v: 0, height: 0 };
-
-/** Seeds in block order as splats; coefficient columns start with the head asset's own motion, so that a name means what it says. */
-function initialModel(
-  seeds: readonly Seed[],
-  bindings: readonly Binding[],
-  mesh: HeadMesh,
-  rig: Rig,
-  drive: Required<Drive>,
-  rigid: boolean,
-): SplatModel {
-  const count = seeds.length;
-  const base = new Float32Array(count * ATTRIBUTES);
-  const headShare = new Float32Array(count);
-  seeds.forEach((seed, i) => {
-    const o = i * ATTRIBUTES;
-    base.set(seed.position, o + AT.position);
-    base.set(seed.logScale, o + AT.logScale);
-    base.set(seed.quaternion, o + AT.quaternion);
-    base[o + AT.opacity] = seed.opacity;
-    base.set(seed.colour, o + AT.colour);
-    headShare[i] = seed.headShare < 0.99 ? -1 : seed.headShare;
-    base[o + AT.bone] = Math.log((seed.headShare + 0.03) / (1.03 - seed.headShare));
-  });
-  let first = 0;
-  const blocks = BLOCK_NAMES.map((name): SplatBlock => {
-    const size = seeds.filter((seed) => seed.block === name).length;
-    const columns = rigid ? [] : BLOCK_COLUMNS[name];
-    const block = { name, first, count: size, columns, delta: new Float32Array(columns.length * size * ATTRIBUTES) };
-    first += size;
-    return block;
-  });
-  const fields = new Map(COEFFICIENTS.map((name) => [name as string, coefficientIndex(name)]));
-  const values = postureValues(rig, drive);
-  for (const block of blocks) {
-    block.columns.forEach((name, k) => {
-      const coefficient = fields.get(name);
-      if (coefficient === undefined || block.name === 'torso') return;
-      const column = rig.columns.find((c) => c.name === name)!;
-      const field = mesh.unitDisplacement(coefficient);
-      for (let i = 0; i < block.count; i++) {
-        const move = mesh.at(field, bindings[block.first + i]!);
-        const o = (k * block.count + i) * ATTRIBUTES;
-        const b = (block.first + i) * ATTRIBUTES;
-        for (let c = 0; c < 3; c++) {
-          block.delta[o + c] = 2 * column.scale * move[c]!;
-          // The seed shows the reference frame, the base is what is left when every column is at its mean.
-          base[b + c] = base[b + c]! - block.delta[o + c]! * values.get(name)!;
-        }
-      }
-    });
-  }
-  return { count, base, headShare, blocks };
-}
-
-function postureValues(rig: Rig, drive: Required<Drive>): Map<string, number> {
-  const names = rig.columns.map(({ name }) => name);
-  const { posture } = postureOf(rig, [{ columns: names }], drive);
-  return new Map(names.map((name, k) => [name, posture.weights[0]![k]!]));
+  return { replica, drives, heldOutFrom: scene.train, iterationCpuMs: (user + system) / 1000 / options.iterations, scene };
 }
 
 /** The training loop. */

@@ -1,3 +1,4 @@
+export { benchFit, type FitBench } from './bench-fit.ts';
 export { type Evaluation, evaluateReplica } from './evaluate.ts';
 export type { FitInput } from './fit-input.ts';
 export type { FitProgress } from './fit-progress.ts';

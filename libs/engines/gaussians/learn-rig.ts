@@ -1,5 +1,14 @@
 import { type Drive, coefficientIndex } from '#face';
-import { BLOCK_COLUMNS, columnValues, type DriveColumn, poseRow, POSE_COLUMNS, type Rig } from './drive-rig.ts';
+import {
+  BLOCK_COLUMNS,
+  columnValue,
+  columnValues,
+  type DriveColumn,
+  LEADERS,
+  poseRow,
+  POSE_COLUMNS,
+  type Rig,
+} from './drive-rig.ts';
 import { ridge } from './linear-solve.ts';
 
 /** A value rarer than this says nothing about what was trained. */
@@ -12,11 +21,22 @@ export function learnRig(drives: readonly Required<Drive>[], base: Pick<Rig, 'un
   return {
     ...base,
     torsoRule: ridge(drives.map(({ pose }) => poseRow(pose)), drives.map(({ torso: t }) => [t.x, t.y, t.roll, t.scale]), 1e-5),
-    columns: names.map((name) => columnFrom(name, values.map((row) => row.get(name)!))),
+    columns: names.map((name) => columnFrom(name, values)),
   }; // prettier-ignore
 }
 
-function columnFrom(name: string, values: readonly number[]): DriveColumn {
+/** What leaders explain of a follower, by ridge regression over the training drives. */
+function explained(name: string, rows: readonly ReadonlyMap<string, number>[]): DriveColumn['less'] {
+  const group = LEADERS.find(({ followers }) => followers.includes(name));
+  if (!group) return [];
+  const x = rows.map((row) => group.leaders.map((leader) => row.get(leader)!));
+  const [weights] = ridge(x, rows.map((row) => [row.get(name)!]), 1e-3); // prettier-ignore
+  return group.leaders.map((leader, k) => ({ name: leader, by: weights![k + 1]! }));
+}
+
+function columnFrom(name: string, rows: readonly ReadonlyMap<string, number>[]): DriveColumn {
+  const less = explained(name, rows);
+  const values = rows.map((row) => columnValue({ name, less }, row));
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;
   const sd = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n);
@@ -24,18 +44,22 @@ function columnFrom(name: string, values: readonly number[]): DriveColumn {
   const quantile = (q: number): number => sorted[Math.round(q * (n - 1))]!;
   const [lo, hi] = [quantile(RARE), quantile(1 - RARE)];
   if (coefficientIndex(name) >= 0) {
-    // Coefficients carry the head asset's own motion, so a little beyond the footage is still a face.
     const scale = Math.max(sd, (hi - lo) / 6, MIN_COEFFICIENT_SCALE);
-    const pad = Math.max(0.25 * (hi - lo), COEFFICIENT_REACH);
-    return { name, mean, scale, lo: Math.max(0, lo - pad), hi: Math.min(1, hi + pad), seenLo: lo - 0.05, seenHi: hi + 0.05 };
+    const raw = rows.map((row) => row.get(name)!).sort((a, b) => a - b);
+    const [seenLo, seenHi] = [raw[Math.round(RARE * (n - 1))]! - TOLERANCE, raw[Math.round((1 - RARE) * (n - 1))]! + TOLERANCE];
+    return { name, mean, scale, less, lo, hi, floor: lo - REACH, ceiling: hi + REACH, seenLo, seenHi };
   }
-  // Pose and torso deltas are learned only and extrapolate badly (yaw beyond 6° in research), so they stop at two deviations: geometry goes on.
+  // Pose deltas extrapolate badly (yaw beyond 6° in research), so they stop at two deviations: geometry goes on.
   const scale = Math.max(sd, (hi - lo) / 6, 1e-6);
   const pad = 0.15 * (hi - lo) + 1e-6;
-  const reach = (POSE_COLUMNS as readonly string[]).includes(name) ? 2.2 : 3;
-  return { name, mean, scale, lo: mean - reach * sd, hi: mean + reach * sd, seenLo: lo - pad, seenHi: hi + pad };
+  const deviations = (POSE_COLUMNS as readonly string[]).includes(name) ? 2.2 : 3;
+  const [low, high] = [mean - deviations * sd, mean + deviations * sd];
+  return { name, mean, scale, less, lo: low, hi: high, floor: low, ceiling: high, seenLo: lo - pad, seenHi: hi + pad };
 }
 
+/** A coefficient that hardly moves gets no larger weights than this allows. */
 const MIN_COEFFICIENT_SCALE = 0.06;
-/** A coefficient may go this far beyond the footage. */
-const COEFFICIENT_REACH = 0.3;
+/** How far beyond the footage the head asset's motion carries a coefficient. */
+const REACH = 0.5;
+/** A coefficient this far beyond the footage is not worth a flag: it is the reader's noise. */
+const TOLERANCE = 0.05;

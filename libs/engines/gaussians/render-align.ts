@@ -5,7 +5,7 @@ import { solveLinear } from './linear-solve.ts';
 import { blurred, lumaOf } from './luma.ts';
 import { multiply, type PicturePose, rotationFrom, type TorsoMotion } from './picture-pose.ts';
 import type { Scene } from './scene.ts';
-import { savitzkyGolay } from './smoothing.ts';
+import { smoothApart } from './smoothing.ts';
 import type { Posture, SplatHead } from './splat-head.ts';
 
 const EVERY = 2;
@@ -28,8 +28,9 @@ export async function alignToRender(
   progress: FitProgress,
 ): Promise<void> {
   const F = scene.input.frames.length;
-  const frames = Array.from({ length: Math.ceil(F / EVERY) }, (_, i) => i * EVERY);
-  if (frames.at(-1) !== F - 1) frames.push(F - 1);
+  // The last training frame is always one of them: nothing is interpolated across the split.
+  const ends = new Set([scene.train - 1, scene.train, F - 1]);
+  const frames = Array.from({ length: F }, (_, f) => f).filter((f) => f % EVERY === 0 || ends.has(f));
   const steps: [Float64Array[], Float64Array[]] = [[], []];
   const picture = new Uint8Array(3 * scene.input.size ** 2);
   for (const f of frames) {
@@ -40,7 +41,10 @@ export async function alignToRender(
     steps[1].push(forTorso);
     await control.tick(progress);
   }
-  const [heads, torsos] = steps.map((rows) => savitzkyGolay(spread(rows, frames, F), SMOOTH)) as [Float64Array[], Float64Array[]];
+  const [heads, torsos] = steps.map((rows) => smoothApart(spread(rows, frames, F), scene.train, SMOOTH)) as [
+    Float64Array[],
+    Float64Array[],
+  ];
   scene.poses = scene.poses.map((pose, f) => moveHead(pose, heads[f]!));
   scene.torso = scene.torso.map((motion, f) => moveTorso(motion, torsos[f]!));
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { COEFFICIENTS } from '#face';
-import { POSE_COLUMNS, TORSO_COLUMNS } from './drive-rig.ts';
+import { beyond, POSE_COLUMNS, TORSO_COLUMNS } from './drive-rig.ts';
 import { InvalidReplicaError } from './gaussians.errors.ts';
 import { fromHalf, toHalf } from './half-float.ts';
 import { HEAD_SHARE_LIMITS, type Replica } from './replica.ts';
@@ -23,8 +23,11 @@ const column = z.strictObject({
   name: z.string().max(40),
   mean: finite,
   scale: finite.positive(),
+  less: z.array(z.strictObject({ name: z.enum(COEFFICIENTS), by: finite })).max(8),
   lo: finite,
   hi: finite,
+  floor: finite,
+  ceiling: finite,
   seenLo: finite,
   seenHi: finite,
 });
@@ -34,7 +37,7 @@ const header = z.strictObject({
     seed: z.int(),
     size: z.int().min(16).max(1024).multipleOf(4),
     splats: z.int().min(1).max(200_000),
-    bases: z.record(z.string().max(40), z.int().min(0).max(64)),
+    bases: z.record(z.string().max(40), z.int().min(0).max(96)),
     iterations: z.int().min(0),
     trainingFrames: z.int().min(0),
     ranges: z.array(z.strictObject({ name: z.string().max(40), lo: finite, hi: finite })).max(128),
@@ -49,7 +52,7 @@ const header = z.strictObject({
     columns: z.array(column).max(128),
   }),
   blocks: z
-    .array(z.strictObject({ name: z.enum(BLOCK_NAMES), count: z.int().min(0), columns: z.array(z.string().max(40)).max(64) }))
+    .array(z.strictObject({ name: z.enum(BLOCK_NAMES), count: z.int().min(0), columns: z.array(z.string().max(40)).max(96) }))
     .max(BLOCK_NAMES.length),
 });
 type Header = z.infer<typeof header>;
@@ -66,7 +69,7 @@ export function encodeReplica({ manifest, model, rig, bindings, plate }: Replica
       reference: { R: [...reference.R], s: reference.s, x: reference.x, y: reference.y },
       torsoCentre: [rig.torsoCentre[0], rig.torsoCentre[1]],
       torsoRule: torsoRule.map((row) => [...row]),
-      columns: [...rig.columns],
+      columns: rig.columns as Header['rig']['columns'],
     },
     blocks: model.blocks.map(({ name, count, columns }) => ({ name, count, columns: [...columns] })),
   };
@@ -178,7 +181,7 @@ function readHeader(bytes: Uint8Array, refuse: (why: string) => never): Header {
   const parsed = header.safeParse(document);
   if (!parsed.success) return refuse(`its header has faults at ${parsed.error.issues.map((i) => i.path.join('.')).slice(0, 5).join(', ')}`); // prettier-ignore
   const { manifest, blocks, rig } = parsed.data;
-  const names = new Set(rig.columns.map(({ name }) => name));
+  const names = new Set(rig.columns.flatMap(({ name }) => [name, beyond(name)]));
   if (blocks.reduce((sum, b) => sum + b.count, 0) !== manifest.splats) return refuse('its blocks do not add up to its splats');
   if (new Set(blocks.map((b) => b.name)).size !== blocks.length) return refuse('it names a block twice');
   if (blocks.some((b) => b.columns.some((name) => !names.has(name))))

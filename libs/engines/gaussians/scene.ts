@@ -15,7 +15,7 @@ import {
   type TorsoMotion,
   transpose,
 } from './picture-pose.ts';
-import { savitzkyGolay } from './smoothing.ts';
+import { smoothApart } from './smoothing.ts';
 import { TorsoTracker } from './torso-motion.ts';
 
 /** Half width of the smoothing of poses: 5 frames. */
@@ -67,7 +67,7 @@ export async function prepareScene(input: FitInput, control: FitControl): Promis
     plates,
     torsoCentre: torso.centre,
     lag: coefficientLag(input, clip, usable),
-    poses: smoothPoses(refined, reference),
+    poses: smoothPoses(refined, reference, train),
     torso: torso.motions,
   };
 }
@@ -91,11 +91,11 @@ function referenceFrame(clip: ClipPoses, usable: readonly number[]): number {
 }
 
 /** Savitzky-Golay over rotation (relative to the reference), log scale and place. */
-export function smoothPoses(poses: readonly PicturePose[], reference: number): PicturePose[] {
+function smoothPoses(poses: readonly PicturePose[], reference: number, train: number): PicturePose[] {
   const zero = poses[reference]!.R;
   const back = transpose(zero);
   const rows = poses.map(({ R, s, x, y }) => [...rotationVector(multiply(R, back)), Math.log(s), x, y]);
-  return savitzkyGolay(rows, SMOOTH).map((row) => ({
+  return smoothApart(rows, train, SMOOTH).map((row) => ({
     R: multiply(rotationFrom(row[0]!, row[1]!, row[2]!), zero),
     s: Math.exp(row[3]!),
     x: row[4]!,

@@ -1,5 +1,5 @@
 import { COEFFICIENTS } from '#face';
-import { BLOCK_COLUMNS, type DriveColumn, POSE_COLUMNS, TORSO_COLUMNS } from './drive-rig.ts';
+import { beyond, BLOCK_COLUMNS, type DriveColumn, POSE_COLUMNS, TORSO_COLUMNS } from './drive-rig.ts';
 import { ENGINE_VERSION, type Replica } from './replica.ts';
 import { ATTRIBUTES, AT, BLOCK_NAMES, type SplatBlock } from './splat-layout.ts';
 
@@ -17,7 +17,7 @@ export function smallReplica(size = 32): Replica {
     base.set([0.8, 0.5, 0.1 * i], o + AT.colour);
   }
   const blocks = BLOCK_NAMES.map((name, b): SplatBlock => {
-    const columns = BLOCK_COLUMNS[name];
+    const columns = [...BLOCK_COLUMNS[name], ...(name === 'mouth' ? [beyond('jawOpen')] : [])];
     const delta = Float32Array.from({ length: columns.length * perBlock * ATTRIBUTES }, (_, i) =>
       i % ATTRIBUTES < 3 ? ((i % 7) - 3) / 4 : 0,
     );
@@ -26,7 +26,17 @@ export function smallReplica(size = 32): Replica {
   const names = [...COEFFICIENTS, ...POSE_COLUMNS, ...TORSO_COLUMNS];
   const columns = names.map((name, k): DriveColumn => {
     const coefficient = k < COEFFICIENTS.length;
-    return { name, mean: 0, scale: 0.25, lo: coefficient ? 0 : -0.5, hi: 0.5, seenLo: coefficient ? 0 : -0.4, seenHi: 0.4 };
+    return {
+      name,
+      mean: 0,
+      scale: 0.25,
+      lo: coefficient ? 0 : -0.5,
+      hi: 0.5,
+      floor: 0,
+      ceiling: 1,
+      seenLo: coefficient ? 0 : -0.4,
+      seenHi: 0.4,
+    };
   });
   return {
     manifest: {

@@ -22,3 +22,9 @@ export function savitzkyGolay(rows: readonly ArrayLike<number>[], h: number): Fl
     return out;
   });
 }
+
+/** The same for training and held-out rows apart: no training row may know what comes after the split. */
+export const smoothApart = (rows: readonly ArrayLike<number>[], split: number, h: number): Float64Array[] => [
+  ...savitzkyGolay(rows.slice(0, split), h),
+  ...savitzkyGolay(rows.slice(split), h),
+];
