@@ -1,1 +1,5 @@
-export {};
+export * from './replicas.entities.ts';
+export * from './replicas.module.ts';
+export * from './replicas.service.ts';
+export * from './replicas.states.ts';
+export * from './signing-kit.ts';
