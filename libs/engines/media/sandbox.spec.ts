@@ -108,6 +108,12 @@ describe('bubblewrap', () => {
   });
 });
 
+it('an ffmpeg that cannot start in the sandbox is the operator’s matter, not the clip’s', async ({ skip }) => {
+  const sandbox = need('bubblewrap', skip);
+  const end = await runTool(sandbox, join(dir, 'missing-ffmpeg'), [], {});
+  expect(toolRefusal(end)).toMatchObject({ problem: { slug: 'media-tools-missing', status: 503 } });
+});
+
 describe.each(TIERS)('tier %s', (tier) => {
   it('runs ffmpeg without our environment', async ({ skip }) => {
     const sandbox = need(tier, skip);
@@ -125,7 +131,19 @@ describe.each(TIERS)('tier %s', (tier) => {
 
   it('ends a decoder that wants too much memory or time', async ({ skip }) => {
     const sandbox = need(tier, skip);
-    const hungry = ['-v', 'error', '-f', 'lavfi', '-i', 'color=s=16000x16000', '-frames:v', '1', '-f', 'null', '-'];
+    const hungry = [
+      '-v',
+      'error',
+      '-f',
+      'lavfi',
+      '-i',
+      'color=s=16000x16000,format=gbrpf32le',
+      '-frames:v',
+      '1',
+      '-f',
+      'null',
+      '-',
+    ];
     // ffmpeg 5.1 does not always give up when memory runs out: it may wait for a thread that never started (measured: 100 s
     // without CPU). That is why every run has a wall clock too.
     const limits = { ...DECODE_LIMITS, addressSpace: 600 << 20 };

@@ -53,9 +53,9 @@ const TIERS: Readonly<Record<SandboxTier, () => Sandbox | undefined>> = {
         const open = writable.flatMap((path) => ['--bind', path, path]);
         return {
           program: bwrap,
-          // `--new-session`: no ioctl reaches our terminal. `--die-with-parent`: a killed worker leaves no decoder behind.
+          // The empty /tmp comes first: what is shown may lie in the real one. `--new-session`: no ioctl reaches our terminal. `--die-with-parent`: a killed worker leaves no decoder behind.
           args: [
-            '--unshare-all', '--die-with-parent', '--new-session', ...binds, '--tmpfs', '/tmp', ...shown, ...open,
+            '--unshare-all', '--die-with-parent', '--new-session', '--tmpfs', '/tmp', ...binds, ...shown, ...open,
             '--dev', '/dev', '--chdir', '/', '--', prlimit, ...limitFlags(limits, countsPerNamespace()), '--', program, ...args,
           ], // prettier-ignore
         };

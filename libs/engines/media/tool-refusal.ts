@@ -1,9 +1,20 @@
 import type { DomainError } from '#kernel';
-import { MediaOverBudgetError, MediaTruncatedError, MediaTypeUnsupportedError, MediaUnreadableError } from './media.errors.ts';
+import {
+  MediaOverBudgetError,
+  MediaToolsMissingError,
+  MediaTruncatedError,
+  MediaTypeUnsupportedError,
+  MediaUnreadableError,
+} from './media.errors.ts';
 import type { ToolEnd } from './tool-process.ts';
 
 /** Text of ffmpeg 2018 to 8 that tells why it gave up, in the order in which it is believed. */
 const REASONS: readonly { readonly pattern: RegExp; readonly refusal: (match: RegExpExecArray) => DomainError }[] = [
+  {
+    pattern: /error while loading shared libraries|execvp .*: |bwrap: /,
+    refusal: () =>
+      new MediaToolsMissingError('The video tools do not start inside the sandbox. Use an ffmpeg of the system or a static build.'),
+  },
   {
     pattern: /exceeds specified max pixel count|Picture size \d+x\d+ is invalid|Requested picture size|dimensions .* (?:too large|invalid)/i,
     refusal: () => new MediaOverBudgetError('The picture is larger than allowed. Export the clip at 4K or smaller.', { limit: 'pixels' }),
