@@ -5,6 +5,7 @@ import { aimEye, type Eye, lightEye } from './eyeball.ts';
 import type { HairMesh } from './hair.ts';
 import { expose, type ExposedLight, type Lamp, lightHair, lightMesh, type LightSetup } from './light.ts';
 import { computeNormals, type Mesh, turnAll } from './mesh.ts';
+import { lipOpening } from './lip-line.ts';
 import { lightMouth, movePart } from './mouth-parts.ts';
 import type { SyntheticPerson } from './person.ts';
 import type { Raster } from './raster.ts';
@@ -176,13 +177,15 @@ export interface FrameTruth {
   readonly coefficients: Float32Array;
   /** Radians in head axes, + yaw to the subject's left, + pitch up; both eyes alike. */
   readonly gaze: { readonly yaw: number; readonly pitch: number };
-  /** Between landmarks 13 and 14 (inner lips), millimetres of the head. */
+  /** Free height between the lips at the middle of the mouth, millimetres of the head. */
   readonly lipGap: number;
-  /** Between the lids at their middle, mean of both eyes, millimetres. */
+  /** Between the lids at their middle, mean of two places in each eye, millimetres. */
   readonly lidGap: number;
   /** 478 × x, y in pixels of the picture. */
   readonly landmarks: Float32Array;
 }
+
+const LID_PAIRS = [[159, 145], [158, 153], [386, 374], [385, 380]] as const; // prettier-ignore
 
 /** Ground truth of a moment, without drawing it. `side`: of the picture in pixels. */
 export function readTruth(person: SyntheticPerson, moment: Moment, side: number, zoom = 1): FrameTruth {
@@ -199,8 +202,8 @@ export function readTruth(person: SyntheticPerson, moment: Moment, side: number,
     pose: { yaw: moment.yaw * RADIANS, pitch: -moment.pitch * RADIANS, roll: -moment.roll * RADIANS },
     coefficients,
     gaze: { yaw: moment.gaze[0] * RADIANS, pitch: moment.gaze[1] * RADIANS },
-    lipGap: landmarkGap(asset, control, 13, 14),
-    lidGap: (landmarkGap(asset, control, 159, 145) + landmarkGap(asset, control, 386, 374)) / 2,
+    lipGap: lipOpening(person.lipLine, person.surface.apply(control, person.face.points)) * 1000,
+    lidGap: LID_PAIRS.reduce((sum, [i, j]) => sum + landmarkGap(asset, control, i, j), 0) / LID_PAIRS.length,
     landmarks,
   };
 }

@@ -322,7 +322,7 @@ function nextDirection({ look, rule, knot, curl }: Growth, s: Step): Vec3 {
   const cx = wave * Math.cos(angle);
   const cy = wave * Math.sin(angle) * 0.5;
   const gravity = rule.gravity * (hangs ? ramp(0, 0.35, t) + 0.25 : 1);
-  const outward = hangs ? 0.02 : 0;
+  const outward = hangs ? 0.055 : 0;
   const next = unit([
     tangent[0] + normal[0] * (lift + cy) + across[0] * cx + s.out[0] * outward,
     tangent[1] + normal[1] * (lift + cy) + across[1] * cx - gravity,

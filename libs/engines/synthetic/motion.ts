@@ -153,12 +153,12 @@ function strengthAt(list: readonly Spell[], t: number): number {
 
 /** A mouth shape and a smile as expression units. Lips are sealed by mouthClose in proportion to the open jaw. */
 export function mouthUnits(m: MouthShape, smile: number): Units {
-  const jaw = clamp(m.jaw * 0.54, 0, 0.75);
+  const jaw = clamp(m.jaw * 0.66, 0, 0.75);
   const both = {
     mouthStretch: m.wide * 0.3,
     mouthSmile: m.wide * 0.14 + smile * 0.75,
-    mouthUpperUp: m.upper * 0.55 + smile * 0.1,
-    mouthLowerDown: Math.max(0, m.lower) * 0.6,
+    mouthUpperUp: m.upper * 0.3,
+    mouthLowerDown: Math.max(0, m.lower) * 0.35,
     mouthPress: m.press * 0.25,
     cheekSquint: smile * 0.55,
     eyeSquint: smile * 0.25,
@@ -167,7 +167,7 @@ export function mouthUnits(m: MouthShape, smile: number): Units {
   const units: Record<string, number> = {
     jawOpen: jaw,
     mouthPucker: m.round * 0.55,
-    mouthFunnel: m.round * 0.35,
+    mouthFunnel: m.round * 0.2,
     mouthRollLower: Math.max(0, -m.lower) * 0.8,
     mouthClose: jaw * clamp(m.press * 1.05),
   };

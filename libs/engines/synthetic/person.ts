@@ -1,4 +1,4 @@
-import { COEFFICIENT_COUNT, type HeadAsset, loadHeadAsset } from '#face';
+import { COEFFICIENT_COUNT, coefficientsOf, type HeadAsset, loadHeadAsset } from '#face';
 import { type Atlas, buildAtlas } from './atlas.ts';
 import { getCastMember } from './cast.ts';
 import type { CastMember } from './cast-member.ts';
@@ -10,6 +10,7 @@ import { makeGlasses } from './glasses.ts';
 import { growHair, type HairMesh } from './hair.ts';
 import { STYLES } from './hair-styles.ts';
 import { dropHiddenHair } from './hidden-hair.ts';
+import { findLipLine, type LipLine } from './lip-line.ts';
 import { completeLook, type Look, type LookDesign } from './look.ts';
 import { computeNormals, makeMesh, type Mesh } from './mesh.ts';
 import { lashLine, makeLashes, makeMouth, makeMouthBacking, type Mouth, type Part } from './mouth-parts.ts';
@@ -29,6 +30,7 @@ export interface SyntheticPerson {
   /** Control points at rest, and of the frame being drawn. */
   readonly neutral: Float32Array;
   readonly control: Float32Array;
+  readonly lipLine: LipLine;
   readonly lidGain: readonly [left: number, right: number];
   readonly face: Mesh;
   readonly glossMap: Float32Array;
@@ -106,6 +108,7 @@ export function buildPerson(member: CastMember, shape: Shape, design: LookDesign
     look,
     neutral,
     control,
+    lipLine: findLipLine(surface, jawDrop(asset, surface)),
     lidGain: [lidGain(asset, neutral, 'Left'), lidGain(asset, neutral, 'Right')],
     face,
     glossMap: glossOf(surface),
@@ -122,6 +125,12 @@ export function buildPerson(member: CastMember, shape: Shape, design: LookDesign
   dropHiddenHair(hair, face, STYLES[look.style].segments);
   tintInside(person, lashLine(asset, surface, lashes));
   return person;
+}
+
+/** How far each surface vertex goes down with an open jaw. */
+function jawDrop(asset: HeadAsset, surface: Surface): Float32Array {
+  const open = express(asset, asset.positions, coefficientsOf({ jawOpen: 1 }), new Float32Array(asset.positions.length));
+  return surface.spread((v) => asset.positions[3 * v + 1] - open[3 * v + 1]);
 }
 
 function crownOf(points: Float32Array): number {
@@ -175,7 +184,7 @@ function tintInside({ surface, face, look }: SyntheticPerson, lash: Float32Array
     if (socket > 0) c = mix(c, [0.5, 0.3, 0.28], socket * 0.8);
     const rim = 4 * socket * (1 - socket);
     if (rim > 0.05) c = mix(c, [0.09, 0.07, 0.06], clamp(rim * (y > 0.0375 ? 1 : 0.35) * (0.55 + 0.45 * look.lashes)));
-    if (lash[v] > 0) c = mix(c, [0.1, 0.075, 0.065], lash[v] * (0.35 + 0.5 * look.lashes));
+    if (lash[v] > 0) c = mix(c, [0.1, 0.075, 0.065], lash[v] * (0.6 + 0.35 * look.lashes));
     occlusion[v] += (0.5 - occlusion[v]) * bag * 0.7;
     if (socket > 0) occlusion[v] = Math.max(occlusion[v], 0.35);
     face.tint!.set(c, 3 * v);
