@@ -16,12 +16,12 @@ export const LETTER_HEIGHT = 7;
 
 /** Calls `dot` for every pixel of a line of text; letters without a glyph are blanks. */
 export function drawText(text: string, dot: (x: number, y: number) => void): void {
-  [...text].forEach((letter, i) => {
-    const glyph = GLYPHS[letter];
-    if (!glyph) return;
+  for (let i = 0; i < text.length; i++) {
+    const glyph = GLYPHS[text.charAt(i)];
+    if (!glyph) continue;
     for (let column = 0; column < 5; column++) {
       const bits = Number.parseInt(glyph.slice(2 * column, 2 * column + 2), 16);
       for (let row = 0; row < LETTER_HEIGHT; row++) if ((bits >> row) & 1) dot(LETTER_WIDTH * i + column, row);
     }
-  });
+  }
 }

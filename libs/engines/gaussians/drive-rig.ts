@@ -132,7 +132,7 @@ export function bonesOf(
 export const LEADERS: readonly { readonly leaders: readonly string[]; readonly followers: readonly string[] }[] = [
   ...(['Left', 'Right'] as const).map((s) => ({
     leaders: [`eyeBlink${s}`],
-    followers: ['eyeLookDown', 'eyeSquint', 'eyeWide'].map((c) => c + s),
+    followers: ['eyeLookDown', 'eyeLookUp', 'eyeLookIn', 'eyeLookOut', 'eyeSquint', 'eyeWide', 'browDown'].map((c) => c + s),
   })),
   {
     leaders: ['jawOpen', 'mouthSmileLeft', 'mouthSmileRight', 'mouthPucker'],

@@ -101,10 +101,14 @@ function paint(asset: HeadAsset, vertices: Float32Array, camera: { focal: number
   for (let i = 0; i < SIDE * SIDE; i++) picture.set([70 + (i % SIDE) / 6, 100, 140 - Math.floor(i / SIDE) / 5], 3 * i);
   const normals = vertexNormals(asset, vertices);
   const { R } = pose;
-  const at = (v: number): [number, number, number] => {
-    const [x, y, z] = [vertices[3 * v]!, vertices[3 * v + 1]!, vertices[3 * v + 2]!];
-    return [...projectPoint(camera, pose, x, y, z), R[6]! * x + R[7]! * y + R[8]! * z];
-  };
+  // Picture place and height towards the viewer, 3 per vertex.
+  const placed = new Float32Array(vertices.length);
+  for (let v = 0; v < vertices.length; v += 3) {
+    const [x, y, z] = [vertices[v]!, vertices[v + 1]!, vertices[v + 2]!];
+    placed.set(projectPoint(camera, pose, x, y, z), v);
+    placed[v + 2] = R[6]! * x + R[7]! * y + R[8]! * z;
+  }
+  const at = (v: number): [number, number, number] => [placed[3 * v]!, placed[3 * v + 1]!, placed[3 * v + 2]!];
   for (let t = 0; t < asset.triangleRegion.length; t++) {
     const region = asset.regions[asset.triangleRegion[t]!]!;
     if (region === 'lashes') continue;

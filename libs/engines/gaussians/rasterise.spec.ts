@@ -53,7 +53,7 @@ const apart = (a: ArrayLike<number>, b: ArrayLike<number>): number => length(Arr
 
 describe('the plain rasteriser', () => {
   it('agrees with finite differences of its own loss, base and deltas', () => {
-    const of = scene(5, 24, false);
+    const of = scene(5, 12, false);
     const { base, delta } = rasteriseReference(of);
     const loss = (): number => rasteriseReference(of).loss / 2;
     const difference = (values: Float32Array, i: number): number => {
@@ -70,11 +70,11 @@ describe('the plain rasteriser', () => {
       const wanted = indices.map((i) => analytic[i]!);
       expect(apart(numeric, wanted) / length(wanted)).toBeLessThan(2e-3);
     };
-    // Every attribute of six splats; the bone's effect on the covariance is left out on purpose, so not attribute 14.
-    const some = [0, 3, 7, 12, 18, 23].flatMap((s) => Array.from({ length: 14 }, (_, a) => s * ATTRIBUTES + a));
+    // Every attribute of four splats; the bone's effect on the covariance is left out on purpose, so not attribute 14.
+    const some = [0, 4, 7, 11].flatMap((s) => Array.from({ length: 14 }, (_, a) => s * ATTRIBUTES + a));
     check(of.model.base, base, some);
-    // The first block's deltas: 3 columns × 12 splats.
-    check(of.model.blocks[0]!.delta, delta, [0, 5, 10, 12, 200, 207, 211, 400, 403, 570]);
+    // The first block's deltas: 3 columns × 6 splats.
+    check(of.model.blocks[0]!.delta, delta, [0, 5, 10, 12, 100, 107, 111, 200, 203, 280]);
   }, 60_000);
 
   it('moves a splat between its two bones along the gradient of the share', () => {

@@ -30,6 +30,7 @@ export function smallReplica(size = 32): Replica {
       name,
       mean: 0,
       scale: 0.25,
+      less: [],
       lo: coefficient ? 0 : -0.5,
       hi: 0.5,
       floor: 0,
