@@ -58,6 +58,8 @@ export interface FitSummary {
   readonly fps: number;
   readonly frames: number;
   readonly heldOutFrom: number;
+  /** Of the fitting process, MiB. */
+  readonly peakRssMb: number;
 }
 
 const SIZE = 256;
@@ -158,6 +160,7 @@ async function fit(request: FitRequest, progress: (value: TrainingProgress) => v
     fps: tracked.fps,
     frames: frames.length,
     heldOutFrom: result.heldOutFrom,
+    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
   };
 }
 

@@ -180,7 +180,10 @@ export const PIPELINE: readonly TrainingStep[] = [
       const principal = tools.principalOf(lease.tenantId);
       // The one moment in which a replica comes to exist: fenced by the lease, and with the consent row locked until it is committed.
       await lease.complete(async (tx) => {
-        await tools.consent.require(tx, principal, training.consent_id, { purpose: 'training', subjectId: training.subject_id });
+        await tools.consent.require(tx, principal, training.consent_id, {
+          purpose: context.options.purpose,
+          subjectId: training.subject_id,
+        });
         for (const object of [replica, drive, card]) await tools.objects.commit(tx, object);
         await tools.replicas.insert(tx, principal, {
           id: replicaId,

@@ -3,6 +3,8 @@ import { z } from 'zod';
 /** What a client may choose about a training. */
 export const trainingOptionsSchema = z.strictObject({
   preset: z.enum(['cpu-256']).default('cpu-256'),
+  /** Which agreed purpose this training serves. An evaluation makes no replica for use. */
+  purpose: z.enum(['training', 'evaluation']).default('training'),
   seed: z.int().min(0).max(2 ** 31 - 1).default(1),
   /** Two seconds of neutral face at the start of the footage, where the person was asked for them. */
   neutralSeconds: z.number().min(0).max(10).optional(),

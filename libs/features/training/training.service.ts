@@ -79,7 +79,7 @@ export class TrainingService implements JobHandler {
     const id = newId();
     try {
       await this.deps.db.tx(async (tx) => {
-        await this.deps.consent.require(tx, principal, consentId, { purpose: 'training', subjectId: upload.subject_id });
+        await this.deps.consent.require(tx, principal, consentId, { purpose: options.purpose, subjectId: upload.subject_id });
         await rows(
           tx,
           `INSERT INTO trainings (id, tenant_id, subject_id, consent_id, upload_id, state, options) VALUES ($1, $2, $3, $4, $5, 'queued', $6)`,
@@ -119,7 +119,10 @@ export class TrainingService implements JobHandler {
     const principal = this.#principalOf(lease.tenantId);
     const training = await this.get(lease.tenantId, String(lease.payload['trainingId']));
     const consent = await this.deps.db.tx((tx) =>
-      this.deps.consent.require(tx, principal, training.consent_id, { purpose: 'training', subjectId: training.subject_id }),
+      this.deps.consent.require(tx, principal, training.consent_id, {
+        purpose: (training.options as TrainingOptions).purpose,
+        subjectId: training.subject_id,
+      }),
     );
     await lease.commit((tx) =>
       this.deps.audit

@@ -1,1 +1,2 @@
-export {};
+export * from './verification.module.ts';
+export * from './verification.service.ts';

@@ -1,0 +1,32 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { CONSENT_CHANGED_JOB } from '#consent';
+import type { Principal } from '#kernel';
+import type { JobHandler } from '#queue';
+import { RenderingService } from '#rendering';
+import { ReplicasService } from '#replicas';
+import { TrainingService } from '#training';
+
+/**
+ * Carries a change of consent upwards: features may not look up the floors, so the app subscribes them here. One transaction for all of
+ * them, ended together with the job.
+ */
+export function consentPropagation(app: INestApplicationContext): JobHandler {
+  const followers = [app.get(TrainingService), app.get(RenderingService), app.get(ReplicasService)];
+  return {
+    kind: CONSENT_CHANGED_JOB,
+    run(lease) {
+      const principal: Principal = { tenantId: lease.tenantId, actorId: 'worker', roles: ['system'] };
+      const { consentId, state } = lease.payload as { consentId: string; state: string };
+      return lease.complete(async (tx) => {
+        for (const follower of followers) await follower.followConsent(tx, principal, consentId, state);
+      });
+    },
+  };
+}
+
+/** Every kind of job that there is; the worker refuses a kind with two handlers. */
+export const jobHandlers = (app: INestApplicationContext): JobHandler[] => [
+  app.get(TrainingService),
+  app.get(RenderingService),
+  consentPropagation(app),
+];

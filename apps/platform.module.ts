@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Audit, HeadFile, Sequencer, auditEntities } from '#audit';
+import { consentEntities } from '#consent';
+import { Db, type EmbeddedPostgres, migrate, openDb, startEmbeddedPostgres } from '#db';
+import { identityEntities } from '#identity';
+import type { Config } from '#kernel';
+import { KeyStore } from '#keys';
+import { chooseSandbox, findMediaTools } from '#media';
+import { migrations } from '#migrations';
+import { FileSigner, ReceiptKey, TimestampAuthority, createDevelopmentPki } from '#pki';
+import { requireReady } from '#provenance';
+import { Jobs, WakeUps, queueEntities } from '#queue';
+import { SigningKit, replicaEntities } from '#replicas';
+import { renderingEntities } from '#rendering';
+import { FilesystemStore, Objects, Scratch, storageEntities } from '#storage';
+import { NoteSigner } from '#tlog';
+import { trainingEntities } from '#training';
+import { MediaKit, uploadEntities } from '#uploads';
+
+export const entities = [...auditEntities, ...queueEntities, ...storageEntities, ...identityEntities, ...uploadEntities, ...consentEntities, ...trainingEntities, ...replicaEntities, ...renderingEntities]; // prettier-ignore
+
+/** The outside resources of one process, opened in the order in which they depend on each other. */
+export interface Platform {
+  readonly module: DynamicModule;
+  readonly db: Db;
+  readonly jobs: Jobs;
+  readonly sequencer: Sequencer;
+  readonly log: NoteSigner;
+  readonly signing: SigningKit;
+  readonly media: MediaKit;
+  readonly scratch: Scratch;
+  readonly wakeUps: WakeUps;
+  readonly databaseVersion: string;
+  close(): Promise<void>;
+}
+
+/** Opens everything. Start-up refuses rather than running half-equipped: without keys, anchors, ffmpeg or database there is no platform. */
+export async function openPlatform(config: Config, onFault: (error: unknown) => void): Promise<Platform> {
+  const home = config.ASSENT_HOME;
+  const keys = await KeyStore.open(join(home, 'keys'));
+  const signing = await signingKit(keys);
+  requireReady(signing.identity);
+  const media = new MediaKit(await findMediaTools({ ffmpegPath: config.FFMPEG_PATH }), chooseSandbox(config.ASSENT_SANDBOX));
+  const scratch = new Scratch(join(home, 'scratch'));
+  await scratch.sweep();
+  const server: EmbeddedPostgres | undefined =
+    config.DATABASE_URL === undefined ? await startEmbeddedPostgres(join(home, 'postgres')) : undefined;
+  const url = server?.url ?? config.DATABASE_URL!;
+  const db = await openDb({ url, entities: entities as never[], migrations });
+  await migrate(db);
+  const log = new NoteSigner('assent.local/log', await keys.serviceSecret('log-signer', () => randomSeed()));
+  const sequencer = new Sequencer(db, log, new HeadFile(join(home, 'log', 'head')), onFault);
+  await sequencer.start();
+  const objects = new Objects(db, keys, new FilesystemStore(join(home, 'objects')));
+  const jobs = new Jobs(db);
+  const wakeUps = new WakeUps(url, onFault);
+  await wakeUps.relay(jobs);
+  const receipts = new ReceiptKey(
+    (await keys.serviceSecret('receipts', () => Buffer.from(ReceiptKey.generatePem()))).toString(),
+    'receipts-1',
+  );
+  const [{ v: databaseVersion }] = (await db.query<{ v: string }>(`SELECT current_setting('server_version') v`)) as [
+    { v: string },
+  ];
+  const providers = [
+    { provide: Db, useValue: db },
+    { provide: KeyStore, useValue: keys },
+    { provide: Objects, useValue: objects },
+    { provide: Scratch, useValue: scratch },
+    { provide: Audit, useValue: new Audit() },
+    { provide: Jobs, useValue: jobs },
+    { provide: ReceiptKey, useValue: receipts },
+    { provide: MediaKit, useValue: media },
+    { provide: SigningKit, useValue: signing },
+  ];
+  return {
+    module: { module: PlatformModule, global: true, providers, exports: providers.map(({ provide }) => provide) },
+    db, jobs, sequencer, log, signing, media, scratch, wakeUps, databaseVersion,
+    // Reverse order; the queue's connections before the database, or each of them complains.
+    async close() {
+      await wakeUps.close();
+      await sequencer.stop();
+      await db.dataSource.destroy();
+      await server?.stop();
+      await scratch.sweep();
+    },
+  }; // prettier-ignore
+}
+
+async function signingKit(keys: KeyStore): Promise<SigningKit> {
+  const stored = await keys.serviceSecret('development-pki', async () =>
+    Buffer.from(JSON.stringify(await createDevelopmentPki())),
+  );
+  const pki = JSON.parse(stored.toString()) as Awaited<ReturnType<typeof createDevelopmentPki>>;
+  const identity = {
+    signer: new FileSigner(pki.claim.keyPem),
+    chainPem: pki.claim.chainPem,
+    tsa: new TimestampAuthority(pki.tsa),
+    anchors: { claimRootsPem: pki.claim.rootPem, tsaRootsPem: pki.tsa.rootPem },
+  };
+  return new SigningKit(identity, [{ kid: 'wm-1', key: await keys.serviceSecret('watermark-1', () => randomSeed()) }]);
+}
+
+const randomSeed = (): Uint8Array => crypto.getRandomValues(new Uint8Array(32));
+
+@Module({})
+export class PlatformModule {}
