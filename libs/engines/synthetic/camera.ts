@@ -2,7 +2,7 @@ import type { Mesh } from './mesh.ts';
 import type { Vec3 } from './vector.ts';
 
 /** The one camera of the studio: metres from the head's origin, height of the frame at the head, its centre. */
-export const CAMERA = { distance: 1.05, span: 0.36, centreY: 0.008 } as const;
+export const CAMERA = { distance: 1.05, span: 0.36, centreY: 0.014 } as const;
 /** Where a head turns: the top of the neck. */
 export const PIVOT: Vec3 = [0, -0.055, -0.02];
 

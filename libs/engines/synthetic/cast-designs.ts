@@ -59,10 +59,10 @@ export const DESIGNS: readonly CastMember[] = [
         iris: '#4f6b3f',
         style: 'wavy',
         freckles: 0.8,
-        lashes: 0.85,
+        lashes: 1,
         lipRed: 0.6,
         lip: '#a23a3a',
-        lid: 0.2,
+        lid: 0,
         brow: { thick: 0.9, arch: 0.8 },
         cloth: { colour: '#3e5d4a', kind: 'v' },
         backdrop: { kind: 'plant', colour: '#b3aa9e' },
@@ -133,7 +133,7 @@ export const DESIGNS: readonly CastMember[] = [
     name: 'Kenji',
     sex: 'male',
     ageBand: '25-34',
-    description: 'An East Asian man with short black hair and glasses.',
+    description: 'An East Asian man with short black hair.',
     reviewedAdult: true,
     design: {
       shape: {
@@ -220,8 +220,8 @@ export const DESIGNS: readonly CastMember[] = [
         hair: '#1a1310',
         iris: '#2a1810',
         style: 'afro',
-        volume: 0.75,
-        hairLength: 0.75,
+        volume: 0.6,
+        hairLength: 0.62,
         hairline: 'soft',
         lipRed: 0.65,
         lashes: 0.9,
@@ -360,7 +360,7 @@ export const DESIGNS: readonly CastMember[] = [
     name: 'Greta',
     sex: 'female',
     ageBand: '65-74',
-    description: 'An old white woman with grey hair in a bun and glasses.',
+    description: 'An older white woman with grey hair in a bun.',
     reviewedAdult: true,
     design: {
       shape: {

@@ -87,14 +87,14 @@ export function drawPerson(
   extra: readonly Lamp[] = [],
   zoom = 1,
 ): void {
-  const { surface, face, eyes, mouth, lashes, clothes, glasses, hair, control, asset, look } = person;
+  const { surface, face, eyes, mouth, lashes, clothes, hair, control, asset, look } = person;
   const coefficients = coefficientsOfMoment(moment);
   const view = viewOf(moment, raster.width, zoom);
   const light = expose(setup, extra);
   surface.apply(express(asset, person.neutral, meshUnits(person, coefficients), control), face.points);
   for (const part of [...mouth.map((m) => m.part), lashes]) movePart(part, control);
   for (const eye of eyes) aimEye(eye, moment.gaze[0], moment.gaze[1]);
-  for (const mesh of [face, ...mouth.map((m) => m.part), lashes, clothes.body, clothes.collar, ...glasses]) {
+  for (const mesh of [face, ...mouth.map((m) => m.part), lashes, clothes.body, clothes.collar]) {
     place(mesh, view);
     computeNormals(mesh, mesh.placed);
   }
@@ -121,10 +121,6 @@ export function drawPerson(
   raster.draw(clothes.collar);
   raster.draw(lashes);
   for (const eye of eyes) glint(raster, eye, moment, view, light, extra);
-  for (const mesh of glasses) {
-    lightMesh(mesh, light, { wrap: [0.2, 0.2, 0.2], gloss: 0.25, colour: person.glassesColour });
-    raster.draw(mesh);
-  }
   lightHair(hair, light, look.style);
   drawRibbons(raster, hair);
 }

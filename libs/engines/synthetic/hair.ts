@@ -341,7 +341,7 @@ function keepFaceFree(p: Vec3, step: number): Vec3 {
   const ax = Math.abs(p[0]);
   let [x, , z] = p;
   if (p[1] < -0.09 && z > -0.04 && p[1] < -0.105 - 0.55 * Math.max(0, ax - 0.06)) z += 0.5 * step;
-  if (ax < 0.062 && p[1] < 0.03 && p[1] > -0.2 && z > 0.01) x = Math.sign(x) * Math.min(0.07, ax + 0.006);
+  if (ax < 0.068 && p[1] < 0.06 && p[1] > -0.2 && z > 0.01) x = Math.sign(x) * Math.min(0.076, ax + 0.008);
   return [x, p[1], z];
 }
 

@@ -1,4 +1,5 @@
 export { swapAt, twoPeople } from './attacks.ts';
+export { benchSynthetic } from './bench.ts';
 export { CAST, castBySeed, FAR_PAIRS, getCastMember } from './cast.ts';
 export type { CastMember } from './cast-member.ts';
 export { type ClipReading, correlation, type FaceReader, type FaceReading, readClip } from './clip-reading.ts';

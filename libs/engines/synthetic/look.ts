@@ -50,13 +50,6 @@ export interface LookDesign {
     readonly length?: number;
     readonly dense?: number;
   };
-  readonly glasses?: {
-    readonly colour: string;
-    readonly rx?: number;
-    readonly ry?: number;
-    readonly square?: number;
-    readonly thick?: number;
-  };
   readonly cloth: { readonly colour: string; readonly kind: Neckline };
   readonly backdrop: Backdrop;
 }
@@ -71,7 +64,7 @@ export interface Backdrop {
 /** A design with every choice made and colours in linear RGB. */
 export interface Look extends Omit<
   Required<LookDesign>,
-  'glasses' | 'skin' | 'hair' | 'iris' | 'lip' | 'lidColour' | 'browHair' | 'brow' | 'cloth'
+  'skin' | 'hair' | 'iris' | 'lip' | 'lidColour' | 'browHair' | 'brow' | 'cloth'
 > {
   readonly skin: Vec3;
   readonly hair: Vec3;
@@ -87,7 +80,6 @@ export interface Look extends Omit<
     readonly dense: number;
   };
   readonly cloth: { readonly colour: Vec3; readonly kind: Neckline };
-  readonly glasses: LookDesign['glasses'];
 }
 
 export function completeLook(design: LookDesign): Look {
@@ -112,7 +104,6 @@ export function completeLook(design: LookDesign): Look {
     socket: 0.7,
     shine: 1,
     moles: [],
-    glasses: undefined,
     ...rest,
     brow: { height: 0, arch: 0.3, length: 1, thick: 1, dense: 0.85, ...brow },
     cloth: { kind: cloth.kind, colour: colour(cloth.colour) },

@@ -3,10 +3,9 @@ import { type Atlas, buildAtlas } from './atlas.ts';
 import { getCastMember } from './cast.ts';
 import type { CastMember } from './cast-member.ts';
 import { paintEye } from './eye-paint.ts';
-import { express, eyeballOf, landmarkAt, lidGain, type Shape, shapeHead } from './expression.ts';
+import { express, eyeballOf, lidGain, type Shape, shapeHead } from './expression.ts';
 import { type Eye, makeEye } from './eyeball.ts';
 import { type Clothes, dress } from './garment.ts';
-import { makeGlasses } from './glasses.ts';
 import { growHair, type HairMesh } from './hair.ts';
 import { STYLES } from './hair-styles.ts';
 import { dropHiddenHair } from './hidden-hair.ts';
@@ -17,7 +16,7 @@ import { lashLine, makeLashes, makeMouth, makeMouthBacking, type Mouth, type Par
 import { bakeOcclusion } from './occlusion.ts';
 import { paintSkin } from './skin-paint.ts';
 import { buildSurface, type Surface } from './surface.ts';
-import { bump, clamp, colour, mix, ramp, type Vec3 } from './vector.ts';
+import { bump, clamp, mix, ramp, type Vec3 } from './vector.ts';
 
 const ATLAS_SIDE = 1024;
 
@@ -40,8 +39,6 @@ export interface SyntheticPerson {
   readonly lashes: Part;
   readonly hair: HairMesh;
   readonly clothes: Clothes;
-  readonly glasses: readonly Mesh[];
-  readonly glassesColour: Vec3;
 }
 
 interface Ground {
@@ -118,8 +115,6 @@ export function buildPerson(member: CastMember, shape: Shape, design: LookDesign
     lashes,
     hair,
     clothes,
-    glasses: look.glasses ? makeGlasses((i) => landmarkAt(asset, neutral, i), look.glasses) : [],
-    glassesColour: colour(look.glasses?.colour ?? '#2a2422'),
   };
   bakeOcclusion(person);
   dropHiddenHair(hair, face, STYLES[look.style].segments);
