@@ -13,6 +13,8 @@ import { ridge } from './linear-solve.ts';
 
 /** A value rarer than this says nothing about what was trained. */
 const RARE = 0.002;
+/** What is left of a follower is small and noisy: its extremes are not worth following. */
+const RARE_FOLLOWER = 0.02;
 
 /** Statistics of every column over training drives. */
 export function learnRig(drives: readonly Required<Drive>[], base: Pick<Rig, 'units' | 'reference' | 'torsoCentre'>): Rig {
@@ -42,7 +44,8 @@ function columnFrom(name: string, rows: readonly ReadonlyMap<string, number>[]):
   const sd = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n);
   const sorted = [...values].sort((a, b) => a - b);
   const quantile = (q: number): number => sorted[Math.round(q * (n - 1))]!;
-  const [lo, hi] = [quantile(RARE), quantile(1 - RARE)];
+  const rare = less.length > 0 ? RARE_FOLLOWER : RARE;
+  const [lo, hi] = [quantile(rare), quantile(1 - rare)];
   if (coefficientIndex(name) >= 0) {
     const scale = Math.max(sd, (hi - lo) / 6, MIN_COEFFICIENT_SCALE);
     const raw = rows.map((row) => row.get(name)!).sort((a, b) => a - b);

@@ -148,6 +148,29 @@ describe('the kernels against the plain rasteriser at 64²', () => {
     expect(losses.at(-1)! / losses[0]!).toBeLessThan(0.5);
   });
 
+  it('leave bases that no picture shows where they were, and pull the others back', () => {
+    const of = scene(21, 40);
+    of.posture.weights[0]!.set([0.5, 0, 0]);
+    const head = new SplatHead(of.model, SIDE, true);
+    head.setPlate(of.plate);
+    head.setTarget(of.target, ALL_ROWS);
+    for (let i = 0; i < 5; i++) {
+      head.draw(of.posture);
+      head.residual(ALL_ROWS);
+      head.learn(ALL_ROWS);
+      head.step(1);
+    }
+    const column = (model: SplatModel, k: number): Float32Array =>
+      model.blocks[0]!.delta.slice(k * 20 * ATTRIBUTES, (k + 1) * 20 * ATTRIBUTES);
+    const learned = head.model();
+    expect(column(learned, 1)).toEqual(column(of.model, 1));
+    const moved = apart(column(learned, 0), column(of.model, 0));
+    expect(moved).toBeGreaterThan(0);
+    // Nothing to explain any more: the gradients' memory fades, and the bases go home.
+    for (let i = 0; i < 600; i++) head.step(1);
+    expect(apart(column(head.model(), 0), column(of.model, 0))).toBeLessThan(0.5 * moved);
+  });
+
   it('leave a splat whose numbers are no numbers undrawn', () => {
     const of = scene(3, 8);
     of.model.base[0] = NaN;

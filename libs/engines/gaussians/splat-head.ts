@@ -18,6 +18,8 @@ export interface Posture {
 /** Learning rates per iteration: pixels, log units, and so on. Research values; deltas learn at a quarter. */
 const RATES = { position: 0.2, logScale: 0.01, quaternion: 0.005, opacity: 0.05, colour: 0.01, bone: 0.05 } as const;
 const DELTA_SHARE = 0.25;
+/** Share of the way back to where they started that deltas go per step: what the footage does not determine stays the head asset's motion. */
+const HOMING = 0.004;
 
 /** Splats in WASM memory: draws postures and, where made for training, learns from residuals. */
 export class SplatHead {
@@ -136,8 +138,9 @@ export class SplatHead {
     deltaRates[AT.bone] = 0;
     const i1 = 1 / (1 - 0.9 ** this.steps);
     const i2 = 1 / (1 - 0.99 ** this.steps);
-    splats.adam(at.base, at.gBase, at.mBase, at.vBase, at.rates, model.count * ATTRIBUTES, i1, i2);
-    if (deltas > 0) splats.adam(at.delta, at.gDelta, at.mDelta, at.vDelta, at.deltaRates, deltas, i1, i2);
+    splats.adam(at.base, at.gBase, at.mBase, at.vBase, at.rates, model.count * ATTRIBUTES, i1, i2, at.base, 0);
+    if (deltas > 0)
+      splats.adam(at.delta, at.gDelta, at.mDelta, at.vDelta, at.deltaRates, deltas, i1, i2, at.startDelta, HOMING * decay);
   }
 
   /** Gradients added so far: base, then every block's deltas. For the tests against the reference. */

@@ -5,7 +5,18 @@ import { ATTRIBUTES, BONES, GRADIENT, RECORD, type SplatModel } from './splat-la
 interface SplatExports {
   blend(out: number, base: number, delta: number, w: number, n: number, K: number): void;
   accumulate(gBase: number, gDelta: number, g: number, w: number, n: number, K: number): void;
-  adam(p: number, g: number, m: number, v: number, rates: number, n: number, i1: number, i2: number): void;
+  adam(
+    p: number,
+    g: number,
+    m: number,
+    v: number,
+    rates: number,
+    n: number,
+    i1: number,
+    i2: number,
+    anchor: number,
+    pull: number,
+  ): void;
   project(cur: number, share: number, bones: number, rec: number, depth: number, order: number, N: number, side: number): number;
   sortByDepth(order: number, out: number, depth: number, keys: number, histogram: number, n: number): void;
   unproject(cur: number, share: number, bones: number, rec: number, grad: number, out: number, N: number): void;
@@ -60,6 +71,7 @@ export class SplatMemory {
     this.pixels = new WebAssembly.Instance(kernelModule('rasterise'), env).exports as unknown as PixelExports;
     this.buffer = memory.buffer;
     this.load(model);
+    if (training) this.floats(this.at.startDelta, this.deltas).set(this.floats(this.at.delta, this.deltas));
   }
 
   private take(bytes: number): number {
@@ -80,7 +92,7 @@ export class SplatMemory {
       target: at(bytes + 64, training), DR: at(plane, training), DG: at(plane, training), DB: at(plane, training), S: at(plane, training),
       grad: at(4 * GRADIENT * N, training), gCur: at(params, training), rates: at(64, training), deltaRates: at(64, training),
       gBase: at(params, training), mBase: at(params, training), vBase: at(params, training),
-      gDelta: at(4 * this.deltas, training), mDelta: at(4 * this.deltas, training), vDelta: at(4 * this.deltas, training),
+      gDelta: at(4 * this.deltas, training), mDelta: at(4 * this.deltas, training), vDelta: at(4 * this.deltas, training), startDelta: at(4 * this.deltas, training),
     }; // prettier-ignore
   }
 
@@ -114,4 +126,4 @@ export class SplatMemory {
 
 type Region =
   | 'cur' | 'base' | 'share' | 'bones' | 'rec' | 'depth' | 'order' | 'sorted' | 'keys' | 'histogram' | 'T' | 'R' | 'G' | 'B' | 'plate' | 'delta'
-  | 'target' | 'DR' | 'DG' | 'DB' | 'S' | 'grad' | 'gCur' | 'rates' | 'deltaRates' | 'gBase' | 'mBase' | 'vBase' | 'gDelta' | 'mDelta' | 'vDelta'; // prettier-ignore
+  | 'target' | 'DR' | 'DG' | 'DB' | 'S' | 'grad' | 'gCur' | 'rates' | 'deltaRates' | 'gBase' | 'mBase' | 'vBase' | 'gDelta' | 'mDelta' | 'vDelta' | 'startDelta'; // prettier-ignore

@@ -73,8 +73,22 @@ export function accumulate(gBase: usize, gDelta: usize, g: usize, w: usize, n: i
   }
 }
 
-/** Adam (0.9, 0.99); clears the gradients. `rates`: 16 learning rates, one per attribute; i1, i2: 1 / (1 − β^t). */
-export function adam(p: usize, g: usize, m: usize, v: usize, rates: usize, n: i32, i1: f32, i2: f32): void {
+/**
+ * Adam (0.9, 0.99); clears the gradients. `rates`: 16 learning rates, one per attribute; i1, i2: 1 / (1 − β^t). `pull`: share of the
+ * way back to `anchor` per step, apart from the gradient; the anchor may be p itself.
+ */
+export function adam(
+  p: usize,
+  g: usize,
+  m: usize,
+  v: usize,
+  rates: usize,
+  n: i32,
+  i1: f32,
+  i2: f32,
+  anchor: usize,
+  pull: f32,
+): void {
   const b1 = f32x4.splat(0.9);
   const c1 = f32x4.splat(0.1);
   const b2 = f32x4.splat(0.99);
@@ -83,6 +97,7 @@ export function adam(p: usize, g: usize, m: usize, v: usize, rates: usize, n: i3
   const s1 = f32x4.splat(i1);
   const s2 = f32x4.splat(i2);
   const zero = f32x4.splat(0);
+  const back = f32x4.splat(pull);
   const bytes: usize = (<usize>n) << 2;
   for (let o: usize = 0; o < bytes; o += 16) {
     const grad = v128.load(g + o);
@@ -93,7 +108,9 @@ export function adam(p: usize, g: usize, m: usize, v: usize, rates: usize, n: i3
     v128.store(v + o, square);
     const rate = f32x4.mul(v128.load(rates + (o & 63)), s1);
     const step = f32x4.div(f32x4.mul(rate, mean), f32x4.add(f32x4.sqrt(f32x4.mul(square, s2)), tiny));
-    v128.store(p + o, f32x4.sub(v128.load(p + o), step));
+    const at = v128.load(p + o);
+    const home = f32x4.mul(back, f32x4.sub(at, v128.load(anchor + o)));
+    v128.store(p + o, f32x4.sub(f32x4.sub(at, home), step));
   }
 }
 
