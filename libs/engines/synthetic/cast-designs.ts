@@ -360,7 +360,7 @@ export const DESIGNS: readonly CastMember[] = [
     name: 'Greta',
     sex: 'female',
     ageBand: '65-74',
-    description: 'An older white woman with grey hair in a bun.',
+    description: 'An older white woman with a grey bob.',
     reviewedAdult: true,
     design: {
       shape: {
@@ -412,7 +412,8 @@ export const DESIGNS: readonly CastMember[] = [
         hair: '#a8a6a2',
         browHair: '#8a8078',
         iris: '#6e8ea5',
-        style: 'bun',
+        style: 'bob',
+        hairline: 'soft',
         lashes: 0.65,
         age: 0.95,
         blush: 1.1,
