@@ -45,7 +45,10 @@ function installDebianPackages(wanted, allowed) {
     .filter(([program]) => !onPath(program))
     .map(([, name]) => name);
   if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return;
-  if (!allowed) return void console.log(`Not installing ${missing.join(', ')}: --no-apt.`);
+  if (!allowed) {
+    console.log(`Not installing ${missing.join(', ')}: --no-apt.`);
+    return;
+  }
   console.log(`Running as root: installing Debian's ${missing.join(', ')} (forbid with --no-apt) …`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' };

@@ -109,8 +109,8 @@ function judge(store: ManifestStore): C2paReport {
     summary,
     reasons: [...new Set([...failures, ...deltas])],
     softBindings: (manifest?.assertions ?? []).filter(({ label }) => label.startsWith('c2pa.soft-binding')).map(({ data: binding }) => ({
-      alg: String(binding['alg']),
-      value: String((binding['blocks'] as { value?: unknown }[] | undefined)?.[0]?.value ?? ''),
+      alg: (binding['alg'] as string | undefined) ?? '',
+      value: (binding['blocks'] as { value?: string }[] | undefined)?.[0]?.value ?? '',
     })), // prettier-ignore
     ingredients,
     ...(store.active_manifest === undefined ? {} : { activeManifest: store.active_manifest }),

@@ -49,7 +49,8 @@ export const consentRequestSchema = z.strictObject({
   validUntil: z.date(),
   zone: z.string().refine((zone) => {
     try {
-      return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
+      new Intl.DateTimeFormat('en', { timeZone: zone }).format();
+      return true;
     } catch (error) {
       if (error instanceof RangeError) return false;
       throw error;

@@ -24,7 +24,7 @@ export function drawLabel(rgb: Uint8Array, width: number, height: number, text: 
     for (let x = left - margin; x < width; x++)
       for (let c = 0; c < 3; c++) rgb[3 * (y * width + x) + c] = rgb[3 * (y * width + x) + c]! >> 2;
   }
-  [...text].forEach((letter, i) => {
+  Array.from(text).forEach((letter, i) => {
     const rows = LETTERS[letter];
     if (!rows) throw new RangeError(`the label font has no "${letter}"`);
     for (let y = 0; y < HEIGHT * scale; y++) {

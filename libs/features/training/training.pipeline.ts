@@ -12,7 +12,7 @@ import type { FitChildRequest, FitSummary, TrackSummary } from './fit.child.ts';
 import type { TrainingRow } from './training.entities.ts';
 import type { TrainingOptions, TrainingProgress } from './training.schema.ts';
 import type { TrainingState } from './training.states.ts';
-import type { TrainingTools } from './training.service.ts';
+import type { TrainingTools } from './training.tools.ts';
 
 /** What the steps hand on to each other. */
 export interface TrainingContext {

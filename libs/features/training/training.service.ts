@@ -8,34 +8,13 @@ import type { JobHandler, JobOutcome, Jobs, Lease } from '#queue';
 import type { ReplicasService, SigningKit } from '#replicas';
 import type { Objects, Scratch } from '#storage';
 import type { MediaKit, UploadsService } from '#uploads';
-import type { FitSummary } from './fit.child.ts';
 import type { TrainingRow } from './training.entities.ts';
+import type { TrainingTools } from './training.tools.ts';
 import { PIPELINE, type TrainingContext } from './training.pipeline.ts';
 import { type TrainingOptions, type TrainingProgress, trainingRequestSchema } from './training.schema.ts';
 import { type TrainingState, trainingTransitions } from './training.states.ts';
 
 export const TRAINING_JOB = 'training.run';
-
-/** What the pipeline's steps work with. */
-export interface TrainingTools {
-  readonly consent: ConsentService;
-  readonly uploads: UploadsService;
-  readonly subjects: SubjectsService;
-  readonly replicas: ReplicasService;
-  readonly objects: Objects;
-  readonly media: MediaKit;
-  readonly signing: SigningKit;
-  readonly principalOf: (tenantId: string) => Principal;
-  readonly consentAssertion: (consent: ConsentRow) => ConsentAssertion;
-  readonly finish: (
-    tx: Tx,
-    principal: Principal,
-    id: string,
-    end: { state: TrainingState; replicaId?: string; error?: ProblemDocument; cancelReason?: string },
-  ) => Promise<void>;
-  /** Told when a replica was measured, while its scratch folder still exists: the demo copies its report from there. */
-  readonly onEvaluated?: (trainingId: string, fitted: FitSummary, scratch: string) => void;
-}
 
 export interface TrainingDeps {
   readonly db: Db;
