@@ -19,7 +19,7 @@ let fit: FitResult;
 let quick: FitResult;
 beforeAll(async () => {
   clip = puppetClip(80);
-  fit = await fitReplica(clip, { seed: 7, splats: 2500, iterations: 1200, alignAt: [], batch: 2 });
+  fit = await fitReplica(clip, { seed: 7, splats: 2500, iterations: 1800, alignAt: [], batch: 2 });
   quick = await fitReplica(clip, QUICK);
 }, 240_000);
 

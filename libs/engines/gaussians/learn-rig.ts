@@ -11,8 +11,8 @@ import {
 } from './drive-rig.ts';
 import { ridge } from './linear-solve.ts';
 
-/** A value rarer than this says nothing about what was trained. */
-const RARE = 0.002;
+/** A value rarer than this says nothing about what was trained: a blink's peak that one frame showed is learned from the frames below it. */
+const RARE = 0.01;
 /** What is left of a follower is small and noisy: its extremes are not worth following. */
 const RARE_FOLLOWER = 0.02;
 
@@ -48,9 +48,11 @@ function columnFrom(name: string, rows: readonly ReadonlyMap<string, number>[]):
   const [lo, hi] = [quantile(rare), quantile(1 - rare)];
   if (coefficientIndex(name) >= 0) {
     const scale = Math.max(sd, (hi - lo) / 6, MIN_COEFFICIENT_SCALE);
+    // A leader alone takes its followers along as in the footage; the asset's motion must not take them off again.
+    const floor = less.length > 0 ? lo : lo - REACH;
     const raw = rows.map((row) => row.get(name)!).sort((a, b) => a - b);
     const [seenLo, seenHi] = [raw[Math.round(RARE * (n - 1))]! - TOLERANCE, raw[Math.round((1 - RARE) * (n - 1))]! + TOLERANCE];
-    return { name, mean, scale, less, lo, hi, floor: lo - REACH, ceiling: hi + REACH, seenLo, seenHi };
+    return { name, mean, scale, less, lo, hi, floor, ceiling: Math.max(hi, Math.min(hi + REACH, FAR)), seenLo, seenHi };
   }
   // Pose deltas extrapolate badly (yaw beyond 6° in research), so they stop at two deviations: geometry goes on.
   const scale = Math.max(sd, (hi - lo) / 6, 1e-6);
@@ -64,5 +66,7 @@ function columnFrom(name: string, rows: readonly ReadonlyMap<string, number>[]):
 const MIN_COEFFICIENT_SCALE = 0.06;
 /** How far beyond the footage the head asset's motion carries a coefficient. */
 const REACH = 0.5;
+/** And no further than this unless the footage itself went further: splats drawn from a shut mouth tear when it gapes. */
+const FAR = 0.6;
 /** A coefficient this far beyond the footage is not worth a flag: it is the reader's noise. */
 const TOLERANCE = 0.05;

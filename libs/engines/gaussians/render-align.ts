@@ -79,7 +79,7 @@ function stepsTowards(scene: Scene, f: number, drawn: Uint8Array): [Float64Array
       const i = y * side + x;
       if (matte[i]! < 20 && matte[i - 2]! < 20 && matte[i + 2]! < 20) continue;
       const part = region.of(x, y, jaw);
-      if (part < 0) continue;
+      if (part === undefined) continue;
       const dx = (a[i + 1]! - a[i - 1]! + b[i + 1]! - b[i - 1]!) / 4;
       const dy = (a[i + side]! - a[i - side]! + b[i + side]! - b[i - side]!) / 4;
       if (dx * dx + dy * dy < 4) continue;
@@ -112,10 +112,10 @@ class Regions {
     this.eyes = boxAround(points, [105, 334, 145, 374, 46, 276], 3, 4);
   }
 
-  /** 0 head, 1 torso, −1 neither. */
-  of(x: number, y: number, jaw: number): -1 | 0 | 1 {
+  /** 0 head, 1 torso, nothing for neither. */
+  of(x: number, y: number, jaw: number): 0 | 1 | undefined {
     if (y > jaw + 10) return 1;
-    return y >= jaw - 3 || within(this.mouth, x, y) || within(this.eyes, x, y) ? -1 : 0;
+    return y >= jaw - 3 || within(this.mouth, x, y) || within(this.eyes, x, y) ? undefined : 0;
   }
 }
 

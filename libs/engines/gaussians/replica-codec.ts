@@ -198,7 +198,7 @@ class SectionReader {
     private readonly refuse: (why: string) => never,
   ) {}
 
-  floats(at: number, length: number, [lo, hi] = [-1e6, 1e6]): Float32Array {
+  floats(at: number, length: number, [lo, hi]: readonly [number, number] = [-1e6, 1e6]): Float32Array {
     const out = new Float32Array(length);
     for (let i = 0; i < length; i++) {
       const v = this.view.getFloat32(at + 4 * i, true);

@@ -30,7 +30,7 @@ export function startModel(seeds: readonly Seed[], mesh: HeadMesh, rig: Rig, sho
       if (!CARRIED.has(name)) return;
       const { scale } = rig.columns.find((column) => column.name === name)!;
       let field = fields.get(name);
-      if (!field) fields.set(name, (field = motionOf(name, mesh, rig)));
+      if (!field) fields.set(name, (field = mesh.unitDisplacement(coefficientIndex(name))));
       for (let i = 0; i < block.count; i++) {
         const move = mesh.at(field, bindings[block.first + i]!);
         const o = (k * block.count + i) * ATTRIBUTES;
@@ -44,17 +44,6 @@ export function startModel(seeds: readonly Seed[], mesh: HeadMesh, rig: Rig, sho
     });
   }
   return { model, bindings };
-}
-
-/** The head asset's motion of a column: of the coefficient, and for a leader also of what follows it. */
-function motionOf(name: string, mesh: HeadMesh, rig: Rig): Float32Array {
-  const field = mesh.unitDisplacement(coefficientIndex(name));
-  for (const column of rig.columns) {
-    const by = column.less.find((leader) => leader.name === name)?.by;
-    if (by === undefined) continue;
-    mesh.unitDisplacement(coefficientIndex(column.name)).forEach((v, i) => (field[i] = field[i]! + by * v));
-  }
-  return field;
 }
 
 function emptyModel(seeds: readonly Seed[], rigid: boolean): SplatModel {
