@@ -1,0 +1,170 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verifyBundle } from '#audit';
+import { built, packageRoot } from '#kernel';
+import { parseAnchors, verify } from '#provenance';
+import { temporaryHome } from '#testing';
+
+/** The road as a newcomer walks it: the built CLI in a process of its own, with a home of its own and its own embedded database. */
+const runCli = (home: string, args: string[]): Promise<{ code: number | null; out: string }> =>
+  new Promise((done) => {
+    const child = spawn(process.execPath, [built('apps/cli/main.js'), ...args], {
+      cwd: packageRoot(),
+      env: { PATH: process.env['PATH'], ASSENT_HOME: home },
+    });
+    let out = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.once('close', (code) => done({ code, out }));
+  });
+
+let place: Awaited<ReturnType<typeof temporaryHome>>;
+beforeAll(async () => void (place = await temporaryHome()));
+afterAll(() => place.remove());
+const json = (path: string): Record<string, never> => JSON.parse(readFileSync(path, 'utf8')) as Record<string, never>;
+
+describe('the demo with its synthetic subject', () => {
+  let out: string;
+  let run: { code: number | null; out: string };
+  beforeAll(async () => {
+    out = join(place.home, 'out');
+    run = await runCli(join(place.home, 'assent'), ['demo', '--out', out, '--seconds', '20']);
+  }, 900_000);
+
+  it('ends with 0 and a table of stages', () => {
+    expect(run.code, run.out.slice(-3000)).toBe(0);
+    expect(run.out).toMatch(/stage +result +time +key figure/);
+    for (const stage of [
+      'subject',
+      'consent',
+      'footage',
+      'probe',
+      'frames',
+      'track',
+      'gate',
+      'fit',
+      'evaluate',
+      'package',
+      'seal',
+      'render',
+      'verify',
+      'audit',
+    ]) {
+      expect(run.out).toMatch(new RegExp(`^${stage} +ok`, 'm'));
+    }
+  });
+
+  it('leaves every file that it promises', () => {
+    const files = ['report.json', 'consent-record.json', 'consent-receipt.jws', 'evaluation.json', 'evaluation.png', 'render.mp4', 'verification.json', 'trust-anchors.pem', 'marks.json', 'replica.ply', 'replica.glb', 'audit/entries.jsonl', 'audit/verify.mjs']; // prettier-ignore
+    expect(files.filter((file) => !existsSync(join(out, file)))).toEqual([]);
+    expect(json(join(out, 'report.json'))).toMatchObject({ ok: true, demo: true });
+  });
+
+  it('fits better than a head that cannot move its face, and better than the nearest picture', () => {
+    const { psnr, floors } = json(join(out, 'evaluation.json')) as unknown as {
+      psnr: { head: number };
+      floors: { rigid: { head: number }; nearest: { head: number } };
+    };
+    expect(psnr.head).toBeGreaterThan(floors.rigid.head + 1);
+    expect(psnr.head).toBeGreaterThan(floors.nearest.head + 2);
+  });
+
+  it('publishes a render that an outsider finds trusted, and whose mark reads back to its registry row', async () => {
+    const anchors = parseAnchors(await readFile(join(out, 'trust-anchors.pem'), 'utf8'));
+    const marks = (json(join(out, 'marks.json')) as unknown as { rows: string[] }).rows;
+    const report = await verify(join(out, 'render.mp4'), { anchors, marks });
+    expect(report).toMatchObject({ verdict: 'trusted', c2pa: { state: 'trusted', consent: { assurance: 'none' } } });
+    const own = json(join(out, 'verification.json')) as unknown as {
+      watermark: { state: string; id: string; audio: { found: boolean } };
+      consentStatus: string;
+      logIndex: number;
+    };
+    expect(own).toMatchObject({ watermark: { state: 'match', audio: { found: true } }, consentStatus: 'valid' });
+    expect(own.watermark.id).toBe(report.watermark.id);
+    expect(own.logIndex).toBeGreaterThan(0);
+  });
+
+  it('says no to the same file with one bit changed', async () => {
+    const bytes = await readFile(join(out, 'render.mp4'));
+    bytes[bytes.length - 2000]! ^= 1;
+    const changed = join(out, 'changed.mp4');
+    await writeFile(changed, bytes);
+    const anchors = parseAnchors(await readFile(join(out, 'trust-anchors.pem'), 'utf8'));
+    expect(await verify(changed, { anchors })).toMatchObject({ verdict: 'not-trusted', c2pa: { state: 'tampered' } });
+    expect((await runCli(place.home, ['verify', changed, '--trust-anchors', join(out, 'trust-anchors.pem')])).code).toBe(1);
+    expect(
+      (await runCli(place.home, ['verify', join(out, 'render.mp4'), '--trust-anchors', join(out, 'trust-anchors.pem')])).code,
+    ).toBe(0);
+  });
+
+  it('leaves an audit bundle that verifies offline and names the whole road', async () => {
+    expect(await verifyBundle(join(out, 'audit'))).toMatchObject({ ok: true });
+    const kinds = readFileSync(join(out, 'audit/entries.jsonl'), 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { type: string }).type); // prettier-ignore
+    for (const kind of [
+      'subject.created',
+      'consent.given',
+      'upload.completed',
+      'training.requested',
+      'identity.matched',
+      'replica.created',
+      'training.succeeded',
+      'render.requested',
+      'render.published',
+    ]) {
+      expect(kinds).toContain(kind);
+    }
+  });
+
+  it('keeps no plaintext: scratch is empty, and no stored object looks like a video, a picture or JSON', () => {
+    const home = join(place.home, 'assent');
+    expect(readdirSync(join(home, 'scratch'))).toEqual([]);
+    const objects = readdirSync(join(home, 'objects'), { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    expect(objects.length).toBeGreaterThanOrEqual(6);
+    for (const entry of objects) {
+      const head = readFileSync(join(entry.parentPath, entry.name)).subarray(0, 64).toString('latin1');
+      expect(head).not.toMatch(/ftyp|PNG|"format"/);
+    }
+  });
+});
+
+describe('the demo with an impostor', () => {
+  it('stops at the match gate with exit 3, without a replica, and the refusal is in the log', async () => {
+    const out = join(place.home, 'impostor');
+    const run = await runCli(join(place.home, 'assent'), ['demo', '--out', out, '--seconds', '20', '--impostor']);
+    expect(run.code, run.out.slice(-3000)).toBe(3);
+    expect(run.out).toContain('footage-not-subject');
+    for (const file of ['evaluation.json', 'render.mp4', 'replica.ply']) expect(existsSync(join(out, file))).toBe(false);
+    const report = json(join(out, 'report.json')) as unknown as {
+      ok: boolean;
+      stages: { name: string; status: string; figures: { slug?: string } }[];
+      ids: { training: string; replica?: string };
+    };
+    expect(report.ok).toBe(false);
+    expect(report.ids.replica).toBeUndefined();
+    expect(report.stages.find((stage) => stage.name === 'gate')).toMatchObject({
+      status: 'refused',
+      figures: { slug: 'footage-not-subject' },
+    });
+    const lines = readFileSync(join(out, 'audit/entries.jsonl'), 'utf8');
+    const refusal = lines.split('\n').filter((line) => line.includes('"gate.refused"') && line.includes(report.ids.training));
+    expect(refusal).toHaveLength(1);
+    expect(refusal[0]).toContain('footage-not-subject');
+    expect(lines.split('\n').some((line) => line.includes('"replica.created"') && line.includes(report.ids.training))).toBe(
+      false,
+    );
+  }, 900_000);
+});
+
+describe('the command line', () => {
+  it.each([
+    ['footage without a consent clip', ['demo', '--video', 'x.mp4']],
+    ['an unknown command', ['frobnicate']],
+    ['an unknown bench', ['bench', 'nothing']],
+  ])('ends with 2 for %s', async (_what, args) => {
+    expect((await runCli(place.home, args)).code).toBe(2);
+  });
+});
