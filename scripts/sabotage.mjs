@@ -1,7 +1,7 @@
 // Breaks one line at a time (test/sabotage/*.json) in a copy of the tree and expects a named test to turn red.
 // `node scripts/sabotage.mjs --all` tries every mutation; `npm test` tries three, another three each day.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,7 @@ function tryMutation({ file, find, replace, spec, test }) {
   if (source.split(find).length !== 2) return `the line to break occurs ${source.split(find).length - 1} times in ${file}`;
   const copy = mkdtempSync(join(tmpdir(), 'assent-sabotage-'));
   try {
-    for (const part of [
+    const parts = [
       'package.json',
       'tsconfig.json',
       'vitest.config.ts',
@@ -50,17 +50,10 @@ function tryMutation({ file, find, replace, spec, test }) {
       'docs',
       'scripts',
       'bin',
-      'openapi.json',
       'dist',
-    ]) {
-      cpSync(join(root, part), join(copy, part), {
-        recursive: true,
-        force: true,
-        errorOnExist: false,
-        filter: () => true,
-        ...(part === 'dist' ? { preserveTimestamps: true } : {}),
-      });
-    }
+    ];
+    for (const part of parts.filter((name) => existsSync(join(root, name))))
+      cpSync(join(root, part), join(copy, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
     writeFileSync(
       join(copy, file),
