@@ -1,6 +1,8 @@
-import { constants } from 'node:fs';
-import { open, rename, unlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { link, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 /** The folder's entry is durable only after the folder itself is synced. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -12,52 +14,65 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/**
- * Writes the whole file or nothing: temporary file, fsync, rename, fsync of the folder. A crash before the rename leaves only a
- * `.tmp`, which nobody reads; a crash after it leaves the new file.
- */
-export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w', 0o600);
+/** A synced file beside `path` that only its owner may read. A crash leaves it behind; nobody reads a `.tmp`. */
+async function writeBeside(path: string, bytes: Uint8Array): Promise<string> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const handle = await open(temporary, 'wx', 0o600);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
+  } catch (error) {
+    await unlink(temporary);
+    throw error;
   } finally {
     await handle.close();
   }
-  await rename(temporary, path);
+  return temporary;
+}
+
+/** Writes the whole file or nothing: temporary file, fsync, rename, fsync of the folder. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  await rename(await writeBeside(path, bytes), path);
   await syncFolder(dirname(path));
 }
 
-/** Like `writeDurably`, but only the first writer wins. Returns false when the file is there already. */
+/**
+ * Like `writeDurably`, but only the first writer wins. link(2) is both exclusive and whole: a reader never sees a file that is
+ * still empty, and a crash never leaves one. Returns false when the file is there already.
+ */
 export async function createDurably(path: string, bytes: Uint8Array): Promise<boolean> {
-  let handle;
+  const temporary = await writeBeside(path, bytes);
   try {
-    handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    await link(temporary, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
-  }
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
   } finally {
-    await handle.close();
+    await unlink(temporary);
   }
   await syncFolder(dirname(path));
   return true;
 }
 
-/** Overwrites before unlinking. On flash and copy-on-write disks the old blocks may survive: the wrapping keys above still protect them. */
-export async function shredFile(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
+/**
+ * Overwrites before unlinking. On flash and copy-on-write disks the old blocks may survive: the wrapping keys above still protect
+ * them. Returns false when there was nothing to shred.
+ */
+export async function shredFile(path: string): Promise<boolean> {
   try {
-    const { size } = await handle.stat();
-    await handle.write(Buffer.alloc(size), 0, size, 0);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(path, 'r+');
+    try {
+      const { size } = await handle.stat();
+      await handle.write(Buffer.alloc(size), 0, size, 0);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await unlink(path);
+  } catch (error) {
+    if (isMissing(error)) return false; // another eraser was faster
+    throw error;
   }
-  await unlink(path);
   await syncFolder(dirname(path));
+  return true;
 }
