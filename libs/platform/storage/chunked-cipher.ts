@@ -53,3 +53,6 @@ export function openChunk(key: Uint8Array, id: ObjectIdentity, index: number, fi
 
 /** Chunks of an object of `bytes` plain bytes. An empty object has one empty, final chunk. */
 export const chunkCount = (bytes: number): number => Math.max(1, Math.ceil(bytes / CHUNK));
+
+/** Stored bytes of an object of `bytes` plain bytes. */
+export const sealedSize = (bytes: number): number => bytes + TAG * chunkCount(bytes);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Db, rows } from '#db';
 import { type Tx, NotFoundError, newId } from '#kernel';
 import type { KeyStore } from '#keys';
-import { CHUNK, ObjectCorruptError, SEALED_CHUNK, chunkCount, openChunk, sealChunk } from './chunked-cipher.ts';
+import { CHUNK, ObjectCorruptError, SEALED_CHUNK, chunkCount, openChunk, sealChunk, sealedSize } from './chunked-cipher.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ObjectRow } from './objects.entities.ts';
 
@@ -53,8 +53,13 @@ export class Objects {
     return { ...meta, id, path, sha256: hash.digest('hex'), bytes: count.bytes, wrappedKey: wrapped };
   }
 
-  /** The row that makes the object exist, in the caller's transaction. */
+  /**
+   * The row that makes the object exist, in the caller's transaction: this one insert promotes the attempt's blob.
+   * @throws ObjectCorruptError when the blob is gone, so that no row without a blob is made.
+   */
   async commit(tx: Tx, staged: StagedObject): Promise<string> {
+    if ((await this.store.size(staged.path)) !== sealedSize(staged.bytes))
+      throw new ObjectCorruptError('The bytes of a new object are gone from the store. Upload or run it again.');
     await rows(
       tx,
       `INSERT INTO objects (id, tenant_id, subject_id, kind, media_type, sha256, bytes, version, wrapped_key, path)
@@ -111,11 +116,13 @@ export class Objects {
     range: { start?: number; end?: number },
   ): AsyncIterable<Uint8Array> {
     const { id, tenantId, subjectId, bytes } = object;
-    const start = Math.max(0, range.start ?? 0);
+    const start = range.start ?? 0;
     const end = Math.min(bytes, range.end ?? bytes);
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0) throw new RangeError('not a range of bytes');
     const key = await this.keys.openObjectKey(tenantId, subjectId, id, object.wrappedKey);
     const identity = { tenantId, subjectId, objectId: id, version: object.version };
     try {
+      if (start >= end && bytes > 0) return; // nothing asked; an empty object still opens its one chunk
       const last = chunkCount(bytes) - 1;
       const from = Math.floor(start / CHUNK);
       const to = Math.min(last, Math.floor(Math.max(start, end - 1) / CHUNK));
@@ -140,6 +147,15 @@ export class Objects {
     return Buffer.concat(parts);
   }
 
+  /** Removes one object. Idempotent. Blob first, for the reason given at `deleteSubject`. */
+  async delete(tenantId: string, id: string): Promise<void> {
+    const where = 'WHERE tenant_id = $1 AND id = $2';
+    const [row] = await this.db.query<ObjectRow>(`SELECT path FROM objects ${where}`, [tenantId, id]);
+    if (!row) return;
+    await this.store.delete(row.path);
+    await this.db.tx((tx) => rows(tx, `DELETE FROM objects ${where}`, [tenantId, id]));
+  }
+
   /** Removes a subject's rows and blobs. Without its key they were unreadable already; this gives the space back. */
   async deleteSubject(tenantId: string, subjectId: string): Promise<number> {
     const found = await this.db.query<ObjectRow>('SELECT * FROM objects WHERE tenant_id = $1 AND subject_id = $2', [
@@ -147,21 +163,35 @@ export class Objects {
       subjectId,
     ]);
     // Blob first: a crash in between leaves a row whose blob is gone, and the next call finishes. The other order would leak the blob.
+    // Only the rows we saw: one that is committed meanwhile keeps its blob until the next call.
     for (const row of found) await this.store.delete(row.path);
-    await this.db.tx((tx) => rows(tx, 'DELETE FROM objects WHERE tenant_id = $1 AND subject_id = $2', [tenantId, subjectId]));
+    const ids = found.map((row) => row.id);
+    await this.db.tx((tx) => rows(tx, 'DELETE FROM objects WHERE tenant_id = $1 AND id = ANY($2)', [tenantId, ids]));
     return found.length;
   }
 
-  /** Deletes blobs that no row names and that are older than any job could still be writing. */
+  /** Deletes blobs that no row names and that are older than any job could still be writing or about to commit. */
   async sweepOrphans(olderThanMs: number): Promise<string[]> {
     const removed: string[] = [];
+    const judge = async (paths: string[]): Promise<void> => {
+      const known = await this.db.query<{ path: string }>('SELECT path FROM objects WHERE path = ANY($1)', [paths]);
+      const named = new Set(known.map((row) => row.path));
+      for (const path of paths) {
+        if (named.has(path)) continue;
+        await this.store.delete(path);
+        removed.push(path);
+      }
+    };
+    let batch: string[] = [];
     for await (const { path, modified } of this.store.list('attempt')) {
       if (Date.now() - modified.getTime() < olderThanMs) continue;
-      const known = await this.db.query('SELECT 1 FROM objects WHERE path = $1', [path]);
-      if (known.length > 0) continue;
-      await this.store.delete(path);
-      removed.push(path);
+      batch.push(path);
+      if (batch.length === 500) {
+        await judge(batch);
+        batch = [];
+      }
     }
+    await judge(batch);
     return removed;
   }
 }

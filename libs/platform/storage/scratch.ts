@@ -1,30 +1,97 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+
+/** A folder of another machine that shares the disk counts as abandoned when nobody touched it for this long. */
+const ABANDONED_MS = 10 * 60_000;
+const TOUCH_MS = 60_000;
 
 /**
  * Scratch folders: the only place on disk where a person's plaintext may lie, and only while one job runs. A kill -9 leaves one
  * behind; `sweep` at the start of the next process removes it before anything else happens.
+ *
+ *     scratch/<host>~<pid>~<start>/<job>-<epoch>/…
+ *
+ * Several processes share the folder, so a sweep must know whose a folder is: a process id alone is not enough, ids are used again.
  */
 export class Scratch {
-  constructor(private readonly folder: string) {}
+  readonly #own: string;
 
-  /** Removes what an earlier process left. Only for the process that owns the folder. */
+  constructor(private readonly folder: string) {
+    this.#own = `${hostname()}~${process.pid}~${startOf(process.pid) ?? 'unknown'}`;
+  }
+
+  /** Removes what dead processes left, and what this one did. Jobs of living ones are not touched. Returns how many folders went. */
   async sweep(): Promise<number> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const left = await readdir(this.folder);
-    for (const name of left) await rm(join(this.folder, name), { recursive: true, force: true });
-    return left.length;
+    let removed = 0;
+    for (const name of await readdir(this.folder)) {
+      if (name !== this.#own && (await this.#isAlive(name))) continue;
+      await rm(join(this.folder, name), { recursive: true, force: true });
+      removed++;
+    }
+    return removed;
   }
 
   /** Runs `work` with a folder of its own and removes it whatever happens. */
   async within<T>(name: string, work: (folder: string) => Promise<T>): Promise<T> {
-    const folder = join(this.folder, name.replace(/[^A-Za-z0-9._-]/g, '_'));
+    const owner = join(this.folder, this.#own);
+    const folder = join(owner, name.replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+$/, '_'));
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    const touch = setInterval(() => {
+      // Missing: somebody swept us. The work fails by itself when it next opens a file.
+      utimes(owner, new Date(), new Date()).catch(ignoreMissing);
+    }, TOUCH_MS);
+    touch.unref();
     try {
       return await work(folder);
     } finally {
+      clearInterval(touch);
       await rm(folder, { recursive: true, force: true });
+      await rmdir(owner).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') ignoreMissing(error); // another job of ours still runs
+      });
     }
   }
+
+  async #isAlive(name: string): Promise<boolean> {
+    const [host, pid, start] = name.split('~');
+    if (host === hostname()) return start !== undefined && startOf(Number(pid)) === start;
+    if (start === undefined) return false; // not a folder of ours
+    try {
+      return Date.now() - (await stat(join(this.folder, name))).mtimeMs < ABANDONED_MS;
+    } catch (error) {
+      ignoreMissing(error);
+      return false;
+    }
+  }
+}
+
+/** When a process started (clock ticks since boot, Linux); elsewhere only that it lives. Undefined: there is no such process. */
+function startOf(pid: number): string | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  try {
+    // Field 22 of proc(5) stat; the name in parentheses before it may hold spaces and parentheses.
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]!;
+  } catch (error) {
+    if (process.platform === 'linux') {
+      ignoreMissing(error);
+      return undefined;
+    }
+  }
+  try {
+    process.kill(pid, 0);
+    return 'unknown';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? undefined : 'unknown';
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOENT' && code !== 'ESRCH') throw error;
 }
