@@ -11,6 +11,9 @@ type Bench = (options: BenchOptions) => Promise<BenchFigure[]>;
 
 /** Each bench prints the figures that an issue asks for, with a peer or a plain reference measured in the same run. */
 const BENCHES: Readonly<Record<string, Bench>> = {
+  fit: async ({ video }) => (await import('./fit-bench.ts')).fitBench(video),
+  synthetic: async () => (await import('#synthetic')).benchSynthetic(),
+  media: async ({ video }) => (await import('#media')).benchMedia(video === undefined ? {} : { file: video }),
   track: async () => (await import('#inference')).benchTrack(),
   survey: async () => (await import('#inference')).benchSurvey(),
   solver: async () => (await import('#face')).benchSolver(),
