@@ -1,6 +1,12 @@
 import { Platform1764000001000 } from './0001_platform.ts';
 import { Audit1764000002000 } from './0002_audit.ts';
 import { Features1764000003000 } from './0003_features.ts';
+import { JobDedupe1764000004000 } from './0004_job_dedupe.ts';
 
 /** Forward-only, in order. A migration that has landed is never edited. */
-export const migrations: (new () => object)[] = [Platform1764000001000, Audit1764000002000, Features1764000003000];
+export const migrations: (new () => object)[] = [
+  Platform1764000001000,
+  Audit1764000002000,
+  Features1764000003000,
+  JobDedupe1764000004000,
+];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ProblemDocument, type Tx, DomainError, toProblem } from '#kernel';
 import type { Jobs } from './jobs.ts';
-import { JobCancelledError, type Lease, LeaseLostError } from './lease.ts';
+import { AttemptsExhaustedError, JobCancelledError, type Lease, LeaseLostError, WorkerStoppingError } from './lease.ts';
 import type { WakeUps } from './wake-ups.ts';
 
 /** How a job ended when it did not succeed; `queued` means it will be tried again. */
@@ -36,7 +36,8 @@ export class JobWorker {
   #running = false;
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
-  #current: Promise<void> = Promise.resolve();
+  #woken = false;
+  #lease: Lease | undefined;
 
   constructor(
     private readonly jobs: Jobs,
@@ -53,15 +54,22 @@ export class JobWorker {
 
   async start(): Promise<void> {
     this.#running = true;
-    await this.wakeUps?.listen(() => this.#wake?.());
+    await this.wakeUps?.listen(() => this.#wakeUp());
     this.#loop = this.#run();
   }
 
-  /** Takes no new job and waits for the current one. */
-  async stop(): Promise<void> {
+  /** Takes no new job and waits for the current one; after `graceMs` interrupts it and gives it back to the queue. */
+  async stop(graceMs = Number.POSITIVE_INFINITY): Promise<void> {
     this.#running = false;
-    this.#wake?.();
+    this.#wakeUp();
+    const timer = Number.isFinite(graceMs)
+      ? setTimeout(
+          () => this.#lease?.interrupt(new WorkerStoppingError('The worker is being stopped; another one goes on.')),
+          graceMs,
+        )
+      : undefined;
     await this.#loop;
+    clearTimeout(timer);
   }
 
   /** Runs what is ready now, then returns: for tests and for the demo's own pace. Returns how many jobs ran. */
@@ -81,53 +89,88 @@ export class JobWorker {
         this.options.onFault?.(error, 'acquire');
       }
       if (worked || !this.#running) continue;
-      const woken = new Promise<void>((done) => (this.#wake = done));
-      const idle = new AbortController();
-      await Promise.race([woken, sleep(this.options.idlePollMs ?? 1000, undefined, { signal: idle.signal }).catch(ignoreAbort)]);
-      idle.abort();
+      await this.#idle();
     }
-    await this.#current;
+  }
+
+  #wakeUp(): void {
+    this.#woken = true;
+    this.#wake?.();
+  }
+
+  /** Until a wake-up or the next poll. A wake-up that came while we were looking for work counts. */
+  async #idle(): Promise<void> {
+    const poll = new AbortController();
+    const woken = new Promise<void>((done) => (this.#wake = done));
+    if (!this.#woken)
+      await Promise.race([woken, sleep(this.options.idlePollMs ?? 1000, undefined, { signal: poll.signal }).catch(ignoreAbort)]);
+    poll.abort();
+    this.#woken = false;
   }
 
   async #next(): Promise<boolean> {
     const lease = await this.jobs.acquire([...this.#handlers.keys()], this.options.workerId, this.#leaseSeconds);
     if (!lease) return false;
-    this.#current = this.#carryOut(lease, this.#handlers.get(lease.row.kind)!);
-    await this.#current;
+    this.#lease = lease;
+    await this.#carryOut(lease, this.#handlers.get(lease.row.kind)!);
+    this.#lease = undefined;
     return true;
   }
 
   async #carryOut(lease: Lease, handler: JobHandler): Promise<void> {
-    const beat = setInterval(
-      () => {
-        lease.heartbeat().catch((error: unknown) => {
-          if (!(error instanceof DomainError)) this.options.onFault?.(error, handler.kind); // a lost connection: the next beat tries again
-        });
-      },
-      (this.#leaseSeconds * 1000) / 3,
-    );
+    const stopBeating = this.#beat(lease, handler.kind);
     try {
-      if (lease.signal.aborted) throw lease.signal.reason as Error;
+      lease.signal.throwIfAborted();
+      if (lease.exhausted)
+        throw new AttemptsExhaustedError('Each attempt ended without an answer: a worker was killed or ran out of memory.');
       await handler.run(lease);
+      if (lease.settled) return;
+      lease.signal.throwIfAborted();
+      throw new Error(`the handler of ${handler.kind} returned without completing its lease`);
     } catch (error) {
-      await this.#settle(lease, handler, lease.signal.aborted ? (lease.signal.reason as Error) : error);
+      if (!lease.settled) await this.#settle(lease, handler, lease.signal.aborted ? lease.signal.reason : error);
+      else this.options.onFault?.(error, handler.kind); // the effect is committed; only what came after it failed
     } finally {
-      clearInterval(beat);
+      stopBeating();
     }
+  }
+
+  /** Three heartbeats per lease, and at least one each 2 s: they also bring the news of a cancellation. */
+  #beat(lease: Lease, kind: string): () => void {
+    let beating = false;
+    const beat = async (): Promise<void> => {
+      if (beating || lease.signal.aborted || lease.settled) return;
+      beating = true;
+      try {
+        await lease.heartbeat();
+      } catch (error) {
+        if (!(error instanceof DomainError)) this.options.onFault?.(error, kind); // a lost connection: the next beat tries again
+      } finally {
+        beating = false;
+      }
+    };
+    const timer = setInterval(() => void beat(), Math.min(2000, (this.#leaseSeconds * 1000) / 3));
+    return () => clearInterval(timer);
   }
 
   async #settle(lease: Lease, handler: JobHandler, error: unknown): Promise<void> {
     const write = (outcome: JobOutcome) => async (tx: Tx) => handler.settled?.(tx, lease, outcome);
+    const problem = toProblem(error);
+    // A refusal is an answer: trying again would only repeat it. A fault may pass, and so may a 503.
+    const mayPass = !(error instanceof DomainError) || error.problem.status === 503;
     try {
-      if (error instanceof LeaseLostError) return this.options.onFault?.(error, handler.kind);
-      if (error instanceof JobCancelledError)
-        return await lease.settleCancelled(write({ state: 'cancelled', cancelReason: error.reason }));
-      const problem = toProblem(error);
-      // A refusal is an answer: trying again would only repeat it. A fault may pass.
-      if (!(error instanceof DomainError)) this.options.onFault?.(error, handler.kind);
-      if (!(error instanceof DomainError) && lease.attemptsLeft) return await lease.requeue(write({ state: 'queued', problem }));
-      await lease.settleFailed(problem, write({ state: 'failed', problem }));
+      if (error instanceof LeaseLostError) this.options.onFault?.(error, handler.kind);
+      else if (error instanceof JobCancelledError)
+        await lease.settleCancelled(write({ state: 'cancelled', cancelReason: error.reason }));
+      else if (error instanceof WorkerStoppingError) await lease.release(write({ state: 'queued', problem }));
+      else {
+        if (mayPass) this.options.onFault?.(error, handler.kind);
+        if (mayPass && lease.attemptsLeft) await lease.requeue(write({ state: 'queued', problem }));
+        else await lease.settleFailed(problem, write({ state: 'failed', problem }));
+      }
     } catch (fault) {
+      // Cancelled just now: that is the outcome, whatever went wrong before it.
+      if (fault instanceof JobCancelledError && !(error instanceof JobCancelledError)) return this.#settle(lease, handler, fault);
       // The row stays leased until its time runs out; the sweeper then gives it to somebody else.
       this.options.onFault?.(fault, handler.kind);
     }

@@ -21,6 +21,8 @@ export interface JobRow {
   checkpoint: Record<string, unknown> | null;
   error: ProblemDocument | null;
   cancel_reason: string | null;
+  /** Two requests with the same key ask for one job. */
+  dedupe_key: string | null;
   run_after: Date;
   /** When a wake-up was last handed to the queue engine. Null: not yet. */
   woken_at: Date | null;
@@ -46,6 +48,7 @@ const jobs = new EntitySchema<JobRow>({
     checkpoint: { type: 'jsonb', nullable: true },
     error: { type: 'jsonb', nullable: true },
     cancel_reason: { type: 'text', nullable: true },
+    dedupe_key: { type: 'text', nullable: true },
     run_after: { type: 'timestamptz', default: () => 'now()' },
     woken_at: { type: 'timestamptz', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
@@ -54,6 +57,7 @@ const jobs = new EntitySchema<JobRow>({
   indices: [
     { name: 'jobs_ready', columns: ['state', 'run_after'] },
     { name: 'jobs_tenant', columns: ['tenant_id', 'id'] },
+    { name: 'jobs_dedupe', columns: ['tenant_id', 'kind', 'dedupe_key'], unique: true, where: '(dedupe_key IS NOT NULL)' },
   ],
 });
 

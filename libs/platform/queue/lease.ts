@@ -15,6 +15,16 @@ export class JobCancelledError extends DomainError {
   }
 }
 
+/** The process is told to stop and gives the job back, for another one to go on from the last checkpoint. */
+export class WorkerStoppingError extends DomainError {
+  override readonly problem = { slug: 'worker-stopping', status: 503, title: 'The worker is being stopped' } as const;
+}
+
+/** Each attempt ended without an answer: a worker that was killed, ran out of memory, or a fault that does not pass. */
+export class AttemptsExhaustedError extends DomainError {
+  override readonly problem = { slug: 'attempts-exhausted', status: 500, title: 'The job was given up' } as const;
+}
+
 /**
  * One worker's hold on one job. Everything it writes goes through `WHERE id = … AND lease_epoch = …`: a worker that was paused and
  * wakes up late changes nothing (DESIGN rule 2).
@@ -26,6 +36,7 @@ export class Lease {
   readonly payload: Readonly<Record<string, unknown>>;
   readonly checkpointed: Readonly<Record<string, unknown>> | null;
   readonly #abort = new AbortController();
+  #settled = false;
 
   constructor(
     private readonly db: Db,
@@ -43,6 +54,16 @@ export class Lease {
   /** Fires with a LeaseLostError or a JobCancelledError. */
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** Stops the work from this side of the lease. */
+  interrupt(reason: Error): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Whether this lease was ended: committed, failed, cancelled or given back. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /** Names the folder of this attempt's outputs. */
@@ -94,22 +115,38 @@ export class Lease {
     await this.#settle('cancelled', null, work, ['running', 'cancelling']);
   }
 
-  /** Back to the queue after a fault, with a growing pause. */
+  /** Back to the queue after a fault, with a pause that doubles (at most 5 min). */
   async requeue(work: (tx: Tx) => Promise<void>): Promise<void> {
-    await this.db.tx(async (tx) => {
-      const found = await rows(
-        tx,
-        `UPDATE jobs SET state = 'queued', lease_until = NULL, woken_at = NULL, run_after = clock_timestamp() + make_interval(secs => $3)
-         WHERE id = $1 AND lease_epoch = $2 AND state = 'running' RETURNING id`,
-        [this.jobId, this.epoch, Math.min(300, 2 ** this.row.attempts)],
-      );
-      if (found.length === 0) throw this.#lost();
-      await work(tx);
-    });
+    await this.#giveBack('attempts', Math.min(300, 2 ** this.row.attempts), work);
+  }
+
+  /** Back to the queue at once and without counting the attempt: the job did nothing wrong. */
+  async release(work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.#giveBack('attempts - 1', 0, work);
   }
 
   get attemptsLeft(): boolean {
     return this.row.attempts < this.row.max_attempts;
+  }
+
+  /** Earlier holders used up every attempt without an answer: nobody may run this job again, only end it. */
+  get exhausted(): boolean {
+    return this.row.attempts > this.row.max_attempts;
+  }
+
+  async #giveBack(attempts: string, pauseSeconds: number, work: (tx: Tx) => Promise<void>): Promise<void> {
+    await this.db.tx(async (tx) => {
+      const found = await rows(
+        tx,
+        `UPDATE jobs SET state = 'queued', attempts = ${attempts}, lease_until = NULL, woken_at = NULL,
+           run_after = clock_timestamp() + make_interval(secs => $3)
+         WHERE id = $1 AND lease_epoch = $2 AND state = 'running' RETURNING id`,
+        [this.jobId, this.epoch, pauseSeconds],
+      );
+      if (found.length === 0) throw await this.#whyNot(tx);
+      await work(tx);
+    });
+    this.#settled = true;
   }
 
   async #settle(
@@ -128,6 +165,7 @@ export class Lease {
       if (found.length === 0) throw await this.#whyNot(tx);
       await work(tx);
     });
+    this.#settled = true;
   }
 
   async #touch(assignment: string, value: unknown): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, Worker, createPostgresBackend, setDefaultBackendFactory } from 'bullmq';
 import type { Jobs } from './jobs.ts';
 
@@ -10,8 +11,8 @@ const QUEUE_NAME = 'assent-wake-ups';
 export class WakeUps {
   #queue: Queue | undefined;
   #worker: Worker | undefined;
-  #relay: NodeJS.Timeout | undefined;
-  #relaying: Promise<void> = Promise.resolve();
+  readonly #stop = new AbortController();
+  #relaying: Promise<void> | undefined;
 
   constructor(
     private readonly databaseUrl: string,
@@ -26,16 +27,22 @@ export class WakeUps {
     this.#queue = new Queue(QUEUE_NAME, { connection: { connectionString: this.databaseUrl, migrate: true } as never });
     this.#queue.on('error', this.onFault); // without a listener BullMQ prints a stack for each dropped connection
     await this.#queue.waitUntilReady();
-    const turn = async (): Promise<void> => {
+    this.#relaying = this.#relay(jobs, this.#queue);
+  }
+
+  async #relay(jobs: Jobs, queue: Queue): Promise<void> {
+    while (!this.#stop.signal.aborted) {
       try {
         for (const job of await jobs.claimWakeUps(this.options.staleSeconds ?? 10)) {
-          await this.#queue!.add(job.kind, { jobId: job.id }, { removeOnComplete: true, removeOnFail: true });
+          // One message per waiting lease: while nobody listens, the sweep does not pile them up.
+          const jobId = `${job.id}.${job.lease_epoch}`;
+          await queue.add(job.kind, {}, { jobId, removeOnComplete: true, removeOnFail: true });
         }
       } catch (error) {
         this.onFault(error); // woken_at may be set without a message: the sweep sends it again after staleSeconds
       }
-    };
-    this.#relay = setInterval(() => void (this.#relaying = this.#relaying.then(turn)), this.options.relayMs ?? 250);
+      await sleep(this.options.relayMs ?? 250, undefined, { signal: this.#stop.signal }).catch(ignoreAbort);
+    }
   }
 
   async listen(wake: () => void): Promise<void> {
@@ -53,9 +60,13 @@ export class WakeUps {
 
   /** Close before the database stops. */
   async close(): Promise<void> {
-    clearInterval(this.#relay);
+    this.#stop.abort();
     await this.#relaying;
     await this.#worker?.close();
     await this.#queue?.close();
   }
+}
+
+function ignoreAbort(error: unknown): void {
+  if ((error as Error).name !== 'AbortError') throw error;
 }
