@@ -9,8 +9,17 @@ for (const [path, entry] of Object.entries(lock.packages)) {
     const nested = `${path}/node_modules/${name}`;
     const top = `node_modules/${name}`;
     if (lock.packages[nested] || lock.packages[top]) continue;
-    const [, os, cpu] = /(darwin|linux|win32|android|freebsd|openbsd|netbsd|sunos|aix)-(arm64|arm|x64|ia32|ppc64|riscv64|s390x|loong64|mips64el)/.exec(name) ?? [];
-    lock.packages[top] = { version, ...(entry.dev ? { dev: true } : {}), optional: true, ...(os ? { os: [os] } : {}), ...(cpu ? { cpu: [cpu] } : {}) };
+    const [, os, cpu] =
+      /(darwin|linux|win32|android|freebsd|openbsd|netbsd|sunos|aix)-(arm64|arm|x64|ia32|ppc64|riscv64|s390x|loong64|mips64el)/.exec(
+        name,
+      ) ?? [];
+    lock.packages[top] = {
+      version,
+      ...(entry.dev ? { dev: true } : {}),
+      optional: true,
+      ...(os ? { os: [os] } : {}),
+      ...(cpu ? { cpu: [cpu] } : {}),
+    };
     added++;
   }
 }
