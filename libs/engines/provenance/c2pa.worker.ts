@@ -1,8 +1,7 @@
-import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { WasmBuilder, WasmReader, initSync } from '@contentauth/c2pa-wasm';
-import type { C2paRequest, C2paReply } from './c2pa-engine.ts';
+import type { C2paReply, C2paRequest, EngineJob } from './c2pa-engine.ts';
 
 /*
  * One request in a fresh WASM instance: a trap on a hostile file ends this thread and nothing else. The thread never holds a private
@@ -47,15 +46,17 @@ class FileBlob {
     return blob.readAll();
   }
 };
+// The settings forbid every request already; a file must not reach the network through a way that they do not know.
+globalThis.fetch = () => Promise.reject(new Error('the C2PA engine has no network'));
 
 const port = parentPort!;
 const reply = (message: C2paReply): void => port.postMessage(message);
+const reasonOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 
 function askForSignature(claim: Uint8Array, reserveSize: number): Promise<Uint8Array> {
-  return new Promise((done, fail) => {
-    port.once('message', (answer: { signature: Uint8Array } | { refused: string }) =>
-      'signature' in answer ? done(answer.signature) : fail(new Error(answer.refused)),
-    );
+  return new Promise((done) => {
+    // A refusal of the signer ends this thread from outside, so only a signature comes back.
+    port.once('message', (answer: { signature: Uint8Array }) => done(answer.signature));
     reply({ type: 'sign', claim, reserveSize });
   });
 }
@@ -84,24 +85,30 @@ async function sign(request: Extract<C2paRequest, { op: 'sign' }>): Promise<void
     source as never,
   )) as { asset: Uint8Array; manifest: Uint8Array };
   source.close();
-  writeFileSync(request.output, asset);
+  writeFileSync(request.output, asset, { mode: 0o600 });
   reply({ type: 'signed', manifest });
 }
 
-async function read(request: Extract<C2paRequest, { op: 'read' }>): Promise<void> {
-  const blob = FileBlob.open(request.input);
+async function read({ input, mimeType, settings }: Extract<C2paRequest, { op: 'read' }>): Promise<void> {
+  const blob = typeof input === 'string' ? FileBlob.open(input) : undefined;
+  let reader: WasmReader;
   try {
-    const reader = await WasmReader.fromBlob(request.mimeType, blob as never, request.settings);
-    reply({ type: 'read', json: reader.json() });
+    reader = blob
+      ? await WasmReader.fromBlob(mimeType, blob as never, settings)
+      : await WasmReader.fromBytes(mimeType, input as Uint8Array, settings);
   } catch (error) {
-    reply({ type: 'unreadable', reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+    return reply({ type: 'unreadable', reason: reasonOf(error) });
   } finally {
-    blob.close();
+    blob?.close();
   }
+  const active = reader.activeLabel();
+  // Any address inside a manifest gives the whole store.
+  const store = active === undefined ? {} : { store: reader.resourceToBytes(`self#jumbf=/c2pa/${active}`) };
+  reply({ type: 'read', json: reader.json(), ...store });
 }
 
-initSync({ module: readFileSync(createRequire(import.meta.url).resolve('@contentauth/c2pa-wasm/c2pa.wasm')) });
-const request = workerData as C2paRequest;
+const { request, module } = workerData as EngineJob;
+initSync({ module });
 (request.op === 'sign' ? sign(request) : read(request)).catch((error: unknown) =>
-  reply({ type: 'failed', reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
+  reply({ type: 'failed', reason: reasonOf(error) }),
 );

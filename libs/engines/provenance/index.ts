@@ -1,7 +1,12 @@
+export * from './bench-provenance.ts';
+export type { C2paState } from './c2pa-verdict.ts';
+export * from './manifest-definition.ts';
 export * from './mark-registry.ts';
 export * from './media-signature.ts';
+export * from './provenance.errors.ts';
 export * from './read-c2pa.ts';
 export * from './sign-asset.ts';
 export * from './trust.ts';
 export * from './verify.ts';
+export * from './watermark-search.ts';
 export * from './watermark/index.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { compactVerify } from 'jose';
 import { z } from 'zod';
-import { type Signer, pemToDer } from '#pki';
+import { type Signer, pemToDer, signJws, verifyChain, verifyJws } from '#pki';
+import type { TrustAnchors } from './trust.ts';
 
 /** What the registry knows about one watermark id. The id is a pointer; this row is what it points at. */
 const markRow = z.object({
@@ -12,40 +12,83 @@ const markRow = z.object({
   manifest_sha256: z.string().regex(/^[0-9a-f]{64}$/),
   asset_sha256: z.string().regex(/^[0-9a-f]{64}$/),
   media: z.array(z.enum(['video', 'audio'])),
-  thumbnails: z.object({ columns: z.int(), rows: z.int(), chips: z.int(), pictures: z.array(z.string()) }),
+  thumbnails: z.object({
+    columns: z.int().min(1).max(256),
+    rows: z.int().min(1).max(256),
+    chips: z.int().min(1).max(1024),
+    pictures: z.array(z.base64()).max(7200),
+  }),
   issued_at: z.iso.datetime(),
 });
 export type MarkRow = z.infer<typeof markRow>;
 
 const TYPE = 'assent-mark+jws';
-const base64url = (value: Uint8Array | string): string => Buffer.from(value).toString('base64url');
+const header = z.object({ alg: z.enum(['ES256', 'EdDSA']), typ: z.literal(TYPE), x5c: z.array(z.base64()).min(1).max(6) });
 
 /** Signs a row with the C2PA key: compact JWS with the chain in `x5c`, so that the same anchors vouch for it. */
-export async function signMarkRow(row: MarkRow, signer: Signer, chainPem: string): Promise<string> {
-  const header = { alg: signer.algorithm, typ: TYPE, x5c: pemToDer(chainPem).map((der) => der.toString('base64')) };
-  const input = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(row))}`;
-  return `${input}.${base64url(await signer.sign(Buffer.from(input)))}`;
+export const signMarkRow = (row: MarkRow, signer: Signer, chainPem: string): Promise<string> =>
+  signJws(Buffer.from(JSON.stringify(row)), signer, { typ: TYPE, x5c: pemToDer(chainPem).map((der) => der.toString('base64')) });
+
+export type MarkRowReport = { readonly valid: true; readonly row: MarkRow } | { readonly valid: false; readonly reason: string };
+
+/** Whether a row is signed by a claim-signing certificate under these roots that was valid when the row was issued. */
+export async function verifyMarkRow(jws: string, claimRootsPem: string): Promise<MarkRowReport> {
+  const refuse = (reason: string): MarkRowReport => ({ valid: false, reason });
+  const parsed = header.safeParse(decodeJson(jws.split('.')[0] ?? ''));
+  if (!parsed.success) return refuse('the header is not one of a registry row');
+  const chain = readChain(parsed.data.x5c);
+  const [leaf] = chain;
+  if (!leaf) return refuse('a certificate cannot be read');
+  const signed = await verifyJws(jws, leaf.publicKey, { algorithm: parsed.data.alg, typ: TYPE });
+  if (!signed.valid) return refuse(signed.reason);
+  const row = markRow.safeParse(decodeJson(Buffer.from(signed.payload).toString('base64url')));
+  if (!row.success) return refuse('the row does not fit its schema');
+  const faults = verifyChain(chain, claimRootsPem, 'claim-signing', new Date(row.data.issued_at));
+  return faults.length > 0 ? refuse(faults.join('; ')) : { valid: true, row: row.data };
 }
 
-/** The row, if it is signed under one of the claim roots. Undefined otherwise: a forged row is no row. */
+/** The row if it verifies; a forged row is no row. */
 export async function openMarkRow(jws: string, claimRootsPem: string): Promise<MarkRow | undefined> {
+  const report = await verifyMarkRow(jws, claimRootsPem);
+  return report.valid ? report.row : undefined;
+}
+
+export interface MarksReport {
+  readonly rows: readonly MarkRow[];
+  readonly refused: readonly { readonly index: number; readonly reason: string }[];
+}
+
+/** Reads a `marks.json` (`{ "rows": [JWS, …] }`). Rows that do not verify are named, not used; nor are two rows for one id. */
+export async function verifyMarks(json: string, { claimRootsPem }: Pick<TrustAnchors, 'claimRootsPem'>): Promise<MarksReport> {
+  const file = z.object({ rows: z.array(z.string()) }).safeParse(parseJson(json));
+  if (!file.success) return { rows: [], refused: [{ index: -1, reason: 'this is no marks file' }] };
+  const rows: MarkRow[] = [];
+  const refused: { index: number; reason: string }[] = [];
+  for (const [index, jws] of file.data.rows.entries()) {
+    const report = await verifyMarkRow(jws, claimRootsPem);
+    if (!report.valid) refused.push({ index, reason: report.reason });
+    else if (rows.some(({ id }) => id === report.row.id)) refused.push({ index, reason: 'another row has this id' });
+    else rows.push(report.row);
+  }
+  return { rows, refused };
+}
+
+function readChain(x5c: readonly string[]): X509Certificate[] {
   try {
-    const header = JSON.parse(Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString()) as { x5c?: string[]; typ?: string };
-    const chain = (header.x5c ?? []).map((der) => new X509Certificate(Buffer.from(der, 'base64')));
-    const roots = pemToDer(claimRootsPem).map((der) => new X509Certificate(der));
-    if (header.typ !== TYPE || !chainsTo(chain, roots)) return undefined;
-    const { payload } = await compactVerify(jws, chain[0]!.publicKey, { algorithms: ['ES256', 'EdDSA'] });
-    return markRow.parse(JSON.parse(new TextDecoder().decode(payload)));
-  } catch {
-    return undefined; // malformed in any way: the same as forged
+    return x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+  } catch (error) {
+    if (error instanceof Error) return []; // reported by the caller as unreadable
+    throw error;
   }
 }
 
-function chainsTo(chain: readonly X509Certificate[], roots: readonly X509Certificate[]): boolean {
-  const [leaf] = chain;
-  if (!leaf) return false;
-  const issuedBy = (certificate: X509Certificate, issuer: X509Certificate): boolean =>
-    certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey) && issuer.ca;
-  for (let i = 0; i + 1 < chain.length; i++) if (!issuedBy(chain[i]!, chain[i + 1]!)) return false;
-  return roots.some((root) => issuedBy(chain.at(-1)!, root));
+const decodeJson = (base64url: string): unknown => parseJson(Buffer.from(base64url, 'base64url').toString());
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // fails every schema
+    throw error;
+  }
 }

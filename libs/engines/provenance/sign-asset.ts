@@ -1,35 +1,15 @@
-import { type Signer, type TimestampAuthority, SignerNotReadyError, coseSign1 } from '#pki';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { type LoadedPki, SignerNotReadyError, coseSign1, requirePki } from '#pki';
 import { runC2pa } from './c2pa-engine.ts';
-import { type TrustAnchors, engineSettings } from './trust.ts';
+import type { C2paState } from './c2pa-verdict.ts';
+import { type ManifestSpec, manifestDefinition } from './manifest-definition.ts';
+import { IngredientRefusedError } from './provenance.errors.ts';
+import { readC2pa } from './read-c2pa.ts';
+import { engineSettings } from './trust.ts';
+import { withoutProvenanceAddress } from './xmp-provenance.ts';
 
-/** Who signs claims here. */
-export interface ClaimIdentity {
-  readonly signer: Signer;
-  /** Leaf, then intermediate. */
-  readonly chainPem: string;
-  readonly tsa: TimestampAuthority;
-  readonly anchors: TrustAnchors;
-}
-
-/** What the consent assertion says: opaque link, hashes, level. Never a name. */
-export interface ConsentAssertion {
-  readonly status_url: string;
-  readonly record_sha256: string;
-  readonly scope_sha256: string;
-  /** `none` where the evidence is an uploaded clip. */
-  readonly assurance: string;
-}
-
-export interface ManifestSpec {
-  /** An opaque name, such as `render.mp4`. */
-  readonly title: string;
-  readonly digitalSourceType: 'trainedAlgorithmicMedia' | 'compositeWithTrainedAlgorithmicMedia' | 'digitalCapture';
-  readonly consent: ConsentAssertion;
-  /** Ids and hashes of what this was made from. */
-  readonly lineage: Readonly<Record<string, string>>;
-  /** 64-bit watermark ids as 16 hex digits, one entry per medium that carries it. */
-  readonly softBindings?: readonly { readonly alg: string; readonly value: string }[];
-}
+/** Who signs claims here: key, chain, time-stamp authority, and the anchors under which our own output must verify. */
+export type ClaimIdentity = LoadedPki;
 
 export interface IngredientSpec {
   readonly id: string;
@@ -39,14 +19,16 @@ export interface IngredientSpec {
   readonly mimeType: string;
 }
 
-const SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/';
-/** Claim, chain, token and room for a longer chain. */
+/** Two certificates (1.1 kB), a token with its own chain (1.9 kB), a stapled OCSP response later: 12 kB leave room for RSA chains. */
 const RESERVE = 12_000;
+/** What an ingredient may say about itself: nothing, or something that holds. An unknown signer is not our business here. */
+const ACCEPTABLE: readonly C2paState[] = ['none', 'trusted', 'valid-untrusted'];
 
 /**
  * Signs a file with a C2PA claim v2 (spec 2.4) and a time stamp. Returns the manifest bytes, which the registry keeps so that a
  * stripped file can be recovered through its watermark.
- * @throws SignerNotReadyError before any work without key, chain or anchors.
+ * @throws SignerNotReadyError before any work without fitting key, chain and anchors; IngredientRefusedError for an ingredient whose
+ * own manifest does not hold.
  */
 export async function signAsset(
   file: { input: string; output: string; mimeType: string },
@@ -55,63 +37,71 @@ export async function signAsset(
   identity: ClaimIdentity,
 ): Promise<Uint8Array> {
   requireReady(identity);
-  const request = {
-    op: 'sign' as const,
-    ...file,
-    definition: manifestDefinition(spec, ingredients),
-    settings: engineSettings(identity.anchors),
-    algorithm: identity.signer.algorithm === 'ES256' ? ('es256' as const) : ('ed25519' as const),
-    reserveSize: RESERVE,
-    ingredients: ingredients.map(({ id, title, path, mimeType }) => ({
-      path,
-      mimeType,
-      definition: { title, format: mimeType, relationship: 'inputTo', label: id, instance_id: id },
-    })),
-  };
-  const reply = await runC2pa(request, async (claim, reserveSize) =>
-    coseSign1({ signer: identity.signer, chainPem: identity.chainPem, tsa: identity.tsa, claim, reserveSize }),
-  );
-  if (reply.type !== 'signed') throw new Error(`c2pa-rs could not sign: ${'reason' in reply ? reply.reason : reply.type}`);
-  return reply.manifest;
+  await requireSoundIngredients(ingredients, identity);
+  const clean = new CleanCopies(file.output);
+  try {
+    const input = await clean.of(file.input, file.mimeType);
+    const parts = [];
+    for (const { id, title, path, mimeType } of ingredients) {
+      const definition = { title, format: mimeType, relationship: 'inputTo', label: id, instance_id: id };
+      parts.push({ path: path === undefined ? undefined : await clean.of(path, mimeType), mimeType, definition });
+    }
+    const request = {
+      op: 'sign' as const,
+      ...file,
+      input,
+      definition: manifestDefinition(spec, ingredients.map(({ id }) => id)), // prettier-ignore
+      settings: engineSettings(identity.anchors),
+      algorithm: identity.signer.algorithm === 'ES256' ? ('es256' as const) : ('ed25519' as const),
+      reserveSize: RESERVE,
+      ingredients: parts,
+    };
+    const reply = await runC2pa(request, (claim, reserveSize) =>
+      coseSign1({ signer: identity.signer, chainPem: identity.chainPem, tsa: identity.tsa, claim, reserveSize }),
+    );
+    if (reply.type !== 'signed') throw new Error(`c2pa-rs could not sign: ${'reason' in reply ? reply.reason : reply.type}`);
+    return reply.manifest;
+  } finally {
+    await clean.remove();
+  }
 }
 
-/** Start-up asks this too: a service that cannot sign must not take work (case PR-03). */
+/** Start-up asks this too: a service that cannot sign must not take work (case PR-03). @throws SignerNotReadyError */
 export function requireReady(identity: ClaimIdentity | undefined): asserts identity is ClaimIdentity {
   if (!identity) throw new SignerNotReadyError('No signing identity is configured.');
-  if (!identity.chainPem.includes('BEGIN CERTIFICATE')) throw new SignerNotReadyError('The certificate chain is missing.');
-  if (!identity.anchors.claimRootsPem.includes('BEGIN CERTIFICATE'))
-    throw new SignerNotReadyError('The trust anchors are missing: our own output could not be checked.');
+  requirePki(identity);
 }
 
-function manifestDefinition(spec: ManifestSpec, ingredients: readonly IngredientSpec[]): object {
-  const created = {
-    action: 'c2pa.created',
-    digitalSourceType: SOURCE_TYPE + spec.digitalSourceType,
-    softwareAgent: { name: 'Assent', version: '0.1.0' },
-    ...(ingredients.length > 0 ? { parameters: { ingredientIds: ingredients.map(({ id }) => id) } } : {}),
-  };
-  const bindings = spec.softBindings ?? [];
-  const marked =
-    bindings.length > 0 ? [{ action: 'c2pa.watermarked.bound', softwareAgent: { name: 'Assent', version: '0.1.0' } }] : [];
-  const notAllowed = Object.fromEntries(
-    ['cawg.data_mining', 'cawg.ai_inference', 'cawg.ai_generative_training', 'cawg.ai_training'].map((entry) => [
-      entry,
-      { use: 'notAllowed' },
-    ]),
-  );
-  return {
-    claim_generator_info: [{ name: 'Assent', version: '0.1.0', specVersion: '2.4.0' }],
-    title: spec.title,
-    assertions: [
-      { label: 'c2pa.actions.v2', created: true, data: { allActionsIncluded: true, actions: [created, ...marked] } },
-      ...bindings.map(({ alg, value }) => ({
-        label: 'c2pa.soft-binding',
-        created: true,
-        data: { alg, blocks: [{ scope: {}, value }] },
-      })),
-      { label: 'cawg.training-mining', created: true, data: { entries: notAllowed } },
-      { label: 'dev.assent.consent', created: true, kind: 'Json', data: spec.consent },
-      { label: 'dev.assent.lineage', created: true, kind: 'Json', data: spec.lineage },
-    ],
-  };
+/** The engine signs over a tampered ingredient without a word, and calls the result trusted. */
+async function requireSoundIngredients(ingredients: readonly IngredientSpec[], identity: ClaimIdentity): Promise<void> {
+  for (const { id, path } of ingredients) {
+    if (path === undefined) continue;
+    const { state, reasons } = await readC2pa(path, identity.anchors);
+    if (!ACCEPTABLE.includes(state))
+      throw new IngredientRefusedError(`The ingredient "${id}" reads as ${state}. Use the file as its signer signed it.`, {
+        state,
+        reasons,
+      });
+  }
+}
+
+/** Copies without foreign manifest addresses, beside the output and gone with the call. */
+class CleanCopies {
+  readonly #made: string[] = [];
+  constructor(private readonly beside: string) {}
+
+  /** The path itself when the file names no address. */
+  async of(path: string, mimeType: string): Promise<string> {
+    const bytes = await readFile(path);
+    const clean = withoutProvenanceAddress(bytes, mimeType);
+    if (clean === bytes) return path;
+    const copy = `${this.beside}.clean-${this.#made.length}`;
+    this.#made.push(copy);
+    await writeFile(copy, clean, { mode: 0o600 });
+    return copy;
+  }
+
+  async remove(): Promise<void> {
+    for (const path of this.#made) await rm(path, { force: true });
+  }
 }

@@ -1,48 +1,29 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { RgbFrame } from '#kernel';
-import { type MarkRow, openMarkRow } from './mark-registry.ts';
+import { type MarkRow, verifyMarkRow } from './mark-registry.ts';
 import { type C2paReport, readC2pa } from './read-c2pa.ts';
 import type { TrustAnchors } from './trust.ts';
-import {
-  type AudioMarkReport,
-  type Binding,
-  type MarkKey,
-  type VideoMarkReport,
-  compareThumbnails,
-  detectAudioMark,
-  detectVideoMark,
-} from './watermark/index.ts';
-
-/** Pictures and sound of a file, made by whoever calls us (in the sandbox). Engines do not decode untrusted bytes themselves. */
-export interface MediaDecoder {
-  /** In order; a still picture is one frame. */
-  frames(path: string): AsyncIterable<RgbFrame>;
-  /** Mono at 48 kHz, or null without sound. */
-  audio(path: string): Promise<Float32Array | null>;
-}
+import { type Detection, type WatermarkReport, searchWatermark } from './watermark-search.ts';
 
 export interface VerifyOptions {
   readonly anchors: TrustAnchors;
   /** Signed registry rows. Without them a mark cannot be resolved: `cannot_tell`. */
   readonly marks?: readonly string[];
-  /** Needs the deployment's keys: only the operator's own endpoint can look into the pixels. */
-  readonly detection?: { readonly keys: readonly MarkKey[]; readonly decoder: MediaDecoder; readonly cpuBudgetMs?: number };
+  readonly detection?: Detection;
 }
 
-export interface WatermarkReport {
-  readonly state: Binding | 'none' | 'not_looked';
-  readonly id?: string;
-  readonly video?: VideoMarkReport;
-  readonly audio?: AudioMarkReport;
-  readonly similarity?: number;
-  readonly renderId?: string;
+/** One thing that was looked at. `unknown` is neither for nor against. */
+export interface Check {
+  readonly name: 'manifest' | 'watermark' | 'registry';
+  readonly outcome: 'holds' | 'fails' | 'unknown';
+  readonly detail: string;
 }
 
 export interface VerificationReport {
   readonly verdict: 'trusted' | 'not-trusted';
   /** One plain sentence first. */
   readonly sentence: string;
+  readonly checks: readonly Check[];
   readonly sha256: string;
   readonly c2pa: C2paReport;
   readonly watermark: WatermarkReport;
@@ -54,79 +35,84 @@ export interface VerificationReport {
  */
 export async function verify(path: string, options: VerifyOptions): Promise<VerificationReport> {
   const c2pa = await readC2pa(path, options.anchors);
-  const rows = (await Promise.all((options.marks ?? []).map((row) => openMarkRow(row, options.anchors.claimRootsPem)))).filter(
-    (row) => row !== undefined,
-  );
-  const watermark = options.detection
-    ? await lookForMarks(path, options.detection, rows, options.marks !== undefined)
-    : byManifest(c2pa, rows);
-  return { ...verdictOf(c2pa, watermark), sha256: await sha256Of(path), c2pa, watermark };
+  const rows: MarkRow[] = [];
+  for (const jws of options.marks ?? []) {
+    const report = await verifyMarkRow(jws, options.anchors.claimRootsPem);
+    if (report.valid) rows.push(report.row); // a row that nobody vouches for is not used: the mark then stays unresolved
+  }
+  const watermark = options.detection ? await searchWatermark(path, options.detection, rows) : byManifest(c2pa, rows);
+  const checks = [manifestCheck(c2pa), watermarkCheck(c2pa, watermark), registryCheck(c2pa, rows)];
+  // The policy: the manifest holds under an anchor that you chose, and nothing speaks against it.
+  const trusted = checks[0]!.outcome === 'holds' && checks.every(({ outcome }) => outcome !== 'fails');
+  return {
+    verdict: trusted ? 'trusted' : 'not-trusted',
+    sentence: sentenceOf(c2pa, watermark, checks),
+    checks,
+    sha256: await sha256Of(path),
+    c2pa,
+    watermark,
+  };
 }
 
-/** The policy. Read it aloud: unchanged and signed by somebody you trust, and no mark that contradicts it. */
-function verdictOf(c2pa: C2paReport, watermark: WatermarkReport): { verdict: 'trusted' | 'not-trusted'; sentence: string } {
-  if (watermark.state === 'transplant_suspected') {
-    return {
-      verdict: 'not-trusted',
-      sentence: 'This file carries a watermark that belongs to other pictures: it was probably copied here.',
-    };
-  }
-  if (c2pa.state !== 'trusted') {
-    const known =
-      watermark.state === 'match' || watermark.state === 'derived'
-        ? ' Its watermark says that it was made from one of our renders.'
-        : '';
-    return { verdict: 'not-trusted', sentence: c2pa.summary + known };
-  }
+const manifestCheck = (c2pa: C2paReport): Check => ({
+  name: 'manifest',
+  outcome: c2pa.state === 'trusted' ? 'holds' : 'fails',
+  detail: c2pa.summary,
+});
+
+function watermarkCheck(c2pa: C2paReport, { state, id, video, audio }: WatermarkReport): Check {
+  const check = (outcome: Check['outcome'], detail: string): Check => ({ name: 'watermark', outcome, detail });
+  if (state === 'transplant_suspected')
+    return check('fails', 'This file carries a watermark that belongs to other pictures or sound: it was probably copied here.');
   const claimed = c2pa.softBindings.map(({ value }) => value);
-  if (watermark.id !== undefined && claimed.length > 0 && !claimed.includes(watermark.id)) {
-    return { verdict: 'not-trusted', sentence: 'The watermark in the pictures is not the one that the signed manifest names.' };
+  const read = [video?.id, audio?.id].filter((found) => found !== undefined);
+  if (claimed.length > 0 && read.some((found) => !claimed.includes(found)))
+    return check('fails', 'The watermark in the file is not the one that the manifest names.');
+  switch (state) {
+    case 'match':
+      return check('holds', `The pictures carry the watermark ${id}, and they are the ones it was made for.`);
+    case 'derived':
+      return check('unknown', `The pictures carry the watermark ${id} and are partly the ones it was made for.`);
+    case 'none':
+      return check('unknown', 'No watermark of this deployment was found. That says nothing about where the file comes from.');
+    case 'cannot_tell':
+      return check('unknown', 'What the watermark says cannot be told.');
+    case 'not_looked':
+      return check('unknown', 'Pictures and sound were not searched: that needs the deployment’s keys.');
   }
+}
+
+/** A signed row names the manifest that was made for its mark: another manifest that claims the mark is not the published one. */
+function registryCheck(c2pa: C2paReport, rows: readonly MarkRow[]): Check {
+  const row = rows.find(({ id }) => c2pa.softBindings.some(({ value }) => value === id));
+  if (!row) return { name: 'registry', outcome: 'unknown', detail: 'No signed registry row was given for this file.' };
+  return row.manifest_sha256 === c2pa.manifestSha256
+    ? { name: 'registry', outcome: 'holds', detail: `The registry names this manifest, for render ${row.render_id}.` }
+    : {
+        name: 'registry',
+        outcome: 'fails',
+        detail: 'The registry names another manifest for the watermark that this one claims.',
+      };
+}
+
+function sentenceOf(c2pa: C2paReport, { state }: WatermarkReport, checks: readonly Check[]): string {
+  const against = checks.find(({ name, outcome }) => outcome === 'fails' && name !== 'manifest');
+  if (state === 'transplant_suspected' && against) return against.detail;
+  if (c2pa.state !== 'trusted') {
+    const known = state === 'match' || state === 'derived' ? ' Its watermark says that it was made from one of our renders.' : '';
+    return c2pa.summary + known;
+  }
+  if (against) return against.detail;
   const consent = c2pa.consent
     ? ` It names the consent it was made under (assurance: ${c2pa.consent.assurance}).`
     : ' It names no consent.';
-  return { verdict: 'trusted', sentence: `Signed by ${c2pa.signer ?? 'an unnamed signer'} and unchanged since.${consent}` };
-}
-
-async function lookForMarks(
-  path: string,
-  detection: NonNullable<VerifyOptions['detection']>,
-  rows: readonly MarkRow[],
-  registryKnown: boolean,
-): Promise<WatermarkReport> {
-  const kept: RgbFrame[] = [];
-  const thinned = async function* (): AsyncIterable<RgbFrame> {
-    let nextSecond = 0;
-    for await (const frame of detection.decoder.frames(path)) {
-      if (frame.time >= nextSecond && kept.length < 20) {
-        kept.push(frame);
-        nextSecond = frame.time + 1;
-      }
-      yield frame;
-    }
-  };
-  const video = await detectVideoMark(
-    thinned(),
-    detection.keys,
-    detection.cpuBudgetMs === undefined ? {} : { cpuBudgetMs: detection.cpuBudgetMs },
-  );
-  const samples = await detection.decoder.audio(path);
-  const audio = samples ? detectAudioMark(samples, detection.keys) : undefined;
-  const reports = { video, ...(audio ? { audio } : {}) };
-  const id = video.id ?? audio?.id;
-  if (id === undefined) return { state: 'none', ...reports };
-  const row = rows.find((candidate) => candidate.id === id);
-  // A CRC that passes is no evidence: an id that no registry row names stays unresolved.
-  if (!row) return { state: registryKnown ? 'none' : 'cannot_tell', id, ...reports };
-  if (!video.found) return { state: 'cannot_tell', id, renderId: row.render_id, ...reports };
-  const { binding, similarity } = compareThumbnails(row.thumbnails, kept, video.geometry);
-  return { state: binding, id, similarity, renderId: row.render_id, ...reports };
+  return `Signed by ${c2pa.signer ?? 'an unnamed signer'} and unchanged since.${consent}`;
 }
 
 /** Without keys: what the signed manifest and the registry say about each other. */
 function byManifest(c2pa: C2paReport, rows: readonly MarkRow[]): WatermarkReport {
   const row = rows.find((candidate) => c2pa.softBindings.some(({ value }) => value === candidate.id));
-  return row ? { state: 'not_looked', id: row.id, renderId: row.render_id } : { state: 'not_looked' };
+  return { state: 'not_looked', reasons: [], ...(row ? { id: row.id, renderId: row.render_id } : {}) };
 }
 
 async function sha256Of(path: string): Promise<string> {

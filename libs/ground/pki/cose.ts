@@ -1,5 +1,5 @@
 import { encode } from 'cborg';
-import { pemToDer } from './development-ca.ts';
+import { pemToDer } from './certificates.ts';
 import { SignerNotReadyError } from './pki.errors.ts';
 import type { Signer } from './signer.ts';
 import type { TimestampAuthority } from './timestamp-authority.ts';
@@ -30,7 +30,7 @@ export async function coseSign1({ signer, chainPem, claim, reserveSize, tsa }: C
   if (tsa) {
     // The imprint of sigTst2 covers the signature, wrapped as a countersignature structure (C2PA 2.2 §10.3.2.5).
     const stamped = cbor(['CounterSignature', header, Buffer.alloc(0), cbor(signature)]);
-    unprotected.push(['sigTst2', { tstTokens: [{ val: tsa.token(stamped) }] }]);
+    unprotected.push(['sigTst2', { tstTokens: [{ val: await tsa.token(stamped) }] }]);
   }
   const TAG_SIGN1 = Buffer.from([0xd2]); // tag 18, written by hand: cborg has no tag type
   const build = (...pads: [string, Buffer][]): Buffer =>

@@ -1,19 +1,16 @@
 import 'reflect-metadata'; // before @peculiar/x509: its container needs the metadata API
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { C2PA_CLAIM_SIGNING, EMAIL_PROTECTION, TIME_STAMPING } from './certificates.ts';
 
 x509.cryptoProvider.set(webcrypto as never);
 
-/** EKU of C2PA claim signing; leaves carry it together with emailProtection (the official profile; alone it is refused by verifiers). */
-export const C2PA_CLAIM_SIGNING = '1.3.6.1.4.1.62558.2.1';
-const EMAIL_PROTECTION = '1.3.6.1.5.5.7.3.4';
-const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
-
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY = 86_400_000;
+const AUTHORITY_DAYS = 3650;
 
 export interface CertifiedKey {
-  /** PKCS#8. */
+  /** PKCS#8, encrypted if it was made with a passphrase. */
   readonly keyPem: string;
   /** Leaf first, then the intermediate. */
   readonly chainPem: string;
@@ -29,79 +26,107 @@ export interface DevelopmentPki {
 export interface DevelopmentPkiOptions {
   readonly organisation?: string;
   readonly notBefore?: Date;
-  /** Of the leaves; at most 366. */
+  /** Of the leaves; at most 366 in the official profile. */
   readonly validDays?: number;
+  /** Encrypts the private keys (AES-256-CBC, PBES2). */
+  readonly passphrase?: string;
 }
 
 /** A certificate authority for development and demonstrations. Its roots are anchors only where somebody chose them. */
 export async function createDevelopmentPki(options: DevelopmentPkiOptions = {}): Promise<DevelopmentPki> {
+  const claim = await DevelopmentAuthority.create('Claim Signing', options);
+  const tsa = await DevelopmentAuthority.create('Time Stamping', options);
   return {
-    claim: await hierarchy('Claim Signing', [EMAIL_PROTECTION, C2PA_CLAIM_SIGNING], false, options),
-    tsa: await hierarchy('Time Stamping', [TIME_STAMPING], true, options),
+    claim: await claim.issue([EMAIL_PROTECTION, C2PA_CLAIM_SIGNING], options),
+    // RFC 3161 §2.3: this usage alone, and critical.
+    tsa: await tsa.issue([TIME_STAMPING], { ...options, criticalUsage: true }),
   };
 }
 
-async function hierarchy(
-  role: string,
-  usages: string[],
-  criticalUsage: boolean,
-  options: DevelopmentPkiOptions,
-): Promise<CertifiedKey> {
-  const organisation = options.organisation ?? 'Assent Development';
-  // Minus one day: a verifier's clock may be behind ours.
-  const notBefore = options.notBefore ?? new Date(Date.now() - DAY);
-  const name = (cn: string): string => `CN=${organisation} ${cn}, O=${organisation}, C=IN`;
-  const authority = { notBefore, notAfter: new Date(notBefore.getTime() + 3650 * DAY) };
+/** Root and intermediate of one role. Their private keys live as long as this object and are written nowhere. */
+export class DevelopmentAuthority {
+  private constructor(
+    private readonly role: string,
+    private readonly organisation: string,
+    readonly rootPem: string,
+    private readonly middle: x509.X509Certificate,
+    private readonly middleKeys: webcrypto.CryptoKeyPair,
+  ) {}
 
-  const rootKeys = await newKeys();
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serial(),
-    name: name(`${role} Root`),
-    ...authority,
-    signingAlgorithm: EC,
-    keys: rootKeys,
-    extensions: await authorityExtensions(rootKeys.publicKey, 1),
-  });
+  static async create(
+    role: string,
+    options: Pick<DevelopmentPkiOptions, 'organisation' | 'notBefore'> = {},
+  ): Promise<DevelopmentAuthority> {
+    const organisation = options.organisation ?? 'Assent Development';
+    const notBefore = options.notBefore ?? yesterday();
+    const validity = { notBefore, notAfter: new Date(notBefore.getTime() + AUTHORITY_DAYS * DAY) };
+    const rootKeys = await newKeys();
+    const root = await x509.X509CertificateGenerator.createSelfSigned({
+      serialNumber: serial(),
+      name: nameOf(organisation, `${role} Root`),
+      ...validity,
+      signingAlgorithm: EC,
+      keys: rootKeys,
+      extensions: await authorityExtensions(rootKeys.publicKey, 1),
+    });
+    const middleKeys = await newKeys();
+    const middle = await x509.X509CertificateGenerator.create({
+      serialNumber: serial(),
+      subject: nameOf(organisation, `${role} CA`),
+      issuer: root.subject,
+      ...validity,
+      signingAlgorithm: EC,
+      publicKey: middleKeys.publicKey,
+      signingKey: rootKeys.privateKey,
+      extensions: [
+        ...(await authorityExtensions(middleKeys.publicKey, 0)),
+        await x509.AuthorityKeyIdentifierExtension.create(rootKeys.publicKey),
+      ],
+    });
+    return new DevelopmentAuthority(role, organisation, `${root.toString('pem')}\n`, middle, middleKeys);
+  }
 
-  const middleKeys = await newKeys();
-  const middle = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(),
-    subject: name(`${role} CA`),
-    issuer: root.subject,
-    ...authority,
-    signingAlgorithm: EC,
-    publicKey: middleKeys.publicKey,
-    signingKey: rootKeys.privateKey,
-    extensions: [
-      ...(await authorityExtensions(middleKeys.publicKey, 0)),
-      await x509.AuthorityKeyIdentifierExtension.create(rootKeys.publicKey),
-    ],
-  });
-
-  const leafKeys = await newKeys();
-  const leaf = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(),
-    subject: name(role),
-    issuer: middle.subject,
-    notBefore,
-    notAfter: new Date(notBefore.getTime() + (options.validDays ?? 365) * DAY),
-    signingAlgorithm: EC,
-    publicKey: leafKeys.publicKey,
-    signingKey: middleKeys.privateKey,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.nonRepudiation, true),
-      new x509.ExtendedKeyUsageExtension(usages, criticalUsage),
-      await x509.SubjectKeyIdentifierExtension.create(leafKeys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(middleKeys.publicKey),
-    ],
-  });
-  return {
-    keyPem: await privatePem(leafKeys.privateKey),
-    chainPem: `${leaf.toString('pem')}\n${middle.toString('pem')}\n`,
-    rootPem: `${root.toString('pem')}\n`,
-  };
+  /** A fresh P-256 key with a leaf of these extended usages, for rotation one more under the same intermediate. */
+  async issue(
+    usages: readonly string[],
+    options: Pick<DevelopmentPkiOptions, 'notBefore' | 'validDays' | 'passphrase'> & { criticalUsage?: boolean } = {},
+  ): Promise<CertifiedKey> {
+    const notBefore = options.notBefore ?? yesterday();
+    const keys = await newKeys();
+    const leaf = await x509.X509CertificateGenerator.create({
+      serialNumber: serial(),
+      subject: nameOf(this.organisation, this.role),
+      issuer: this.middle.subject,
+      notBefore,
+      notAfter: new Date(notBefore.getTime() + (options.validDays ?? 365) * DAY),
+      signingAlgorithm: EC,
+      publicKey: keys.publicKey,
+      signingKey: this.middleKeys.privateKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.nonRepudiation, true),
+        new x509.ExtendedKeyUsageExtension([...usages], options.criticalUsage ?? false),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(this.middleKeys.publicKey),
+      ],
+    });
+    return {
+      keyPem: await privatePem(keys.privateKey, options.passphrase),
+      chainPem: `${leaf.toString('pem')}\n${this.middle.toString('pem')}\n`,
+      rootPem: this.rootPem,
+    };
+  }
 }
+
+/** A verifier's clock may be behind ours. */
+const yesterday = (): Date => new Date(Date.now() - DAY);
+
+/** Attributes as values, not as text: an organisation with a comma stays one organisation. */
+const nameOf = (organisation: string, commonName: string): x509.JsonName => [
+  { CN: [`${organisation} ${commonName}`] },
+  { O: [organisation] },
+  { C: ['IN'] },
+];
 
 async function authorityExtensions(publicKey: webcrypto.CryptoKey, pathLength: number): Promise<x509.Extension[]> {
   return [
@@ -113,16 +138,15 @@ async function authorityExtensions(publicKey: webcrypto.CryptoKey, pathLength: n
 
 const newKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(EC, true, ['sign', 'verify']);
 
-/** 127 random bits; the leading 01 keeps the DER integer positive and of one length. */
+/** 120 random bits; the leading 01 keeps the DER integer positive and of one length. */
 const serial = (): string => `01${randomBytes(15).toString('hex')}`;
 
-async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64');
-  return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)!.join('\n')}\n-----END PRIVATE KEY-----\n`;
+async function privatePem(key: webcrypto.CryptoKey, passphrase: string | undefined): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  const cipher = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
+    format: 'pem',
+    type: 'pkcs8',
+    ...cipher,
+  }) as string;
 }
-
-/** DER certificates of a PEM bundle, in order. */
-export const pemToDer = (pem: string): Buffer[] =>
-  [...pem.matchAll(/-----BEGIN CERTIFICATE-----([\s\S]+?)-----END CERTIFICATE-----/g)].map((match) =>
-    Buffer.from(match[1]!, 'base64'),
-  );

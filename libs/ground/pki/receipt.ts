@@ -1,41 +1,50 @@
-import { createPublicKey, generateKeyPairSync, createPrivateKey } from 'node:crypto';
-import { CompactSign, compactVerify, importJWK } from 'jose';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { type JwsReport, signJws, verifyJws } from './jws.ts';
+import { FileSigner, type Signer } from './signer.ts';
 
-/** Signs receipts and registry rows: EdDSA over the exact bytes, as a compact JWS (RFC 7515). */
+/** Goes into the header as `typ`, so that a receipt cannot be shown as a registry row, nor the other way round. */
+const RECEIPT_TYPE = 'assent-consent-receipt+jws';
+
+/** Signs the exact bytes of a consent record as a compact JWS (EdDSA). `kid` names the key to look up. */
+export const signReceipt = (payload: Uint8Array, signer: Signer, kid: string, typ = RECEIPT_TYPE): Promise<string> =>
+  signJws(payload, signer, { typ, kid });
+
+/** Whether the receipt is EdDSA, of this type and signed by this key; with its exact bytes when it is. */
+export function verifyReceipt(jws: string, publicJwk: Record<string, unknown>, typ = RECEIPT_TYPE): Promise<JwsReport> {
+  const key = createPublicKey({ key: publicJwk as never, format: 'jwk' });
+  return verifyJws(jws, key, { algorithm: 'EdDSA', typ });
+}
+
+/** A key for receipts under its name. */
 export class ReceiptKey {
-  readonly #key;
+  readonly #signer: FileSigner;
   constructor(
     pem: string,
     readonly kid: string,
   ) {
-    this.#key = createPrivateKey(pem);
+    this.#signer = new FileSigner(pem);
+    if (this.#signer.algorithm !== 'EdDSA') throw new RangeError('receipts are signed with Ed25519');
   }
 
   static generatePem(): string {
     return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
   }
 
-  /** `type` goes into the header as `typ`, so that a receipt cannot be shown as a registry row. */
-  sign(payload: Uint8Array, type = 'assent-consent-receipt+jws'): Promise<string> {
-    return new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', kid: this.kid, typ: type }).sign(this.#key);
+  sign(payload: Uint8Array, typ = RECEIPT_TYPE): Promise<string> {
+    return signReceipt(payload, this.#signer, this.kid, typ);
   }
 
   get publicJwk(): Record<string, unknown> {
-    return { ...createPublicKey(this.#key).export({ format: 'jwk' }), kid: this.kid, alg: 'EdDSA', use: 'sig' };
+    return { ...this.#signer.publicKey.export({ format: 'jwk' }), kid: this.kid, alg: 'EdDSA', use: 'sig' };
   }
 }
 
-/** The payload, if the JWS is EdDSA, of this type and signed by this key. Undefined otherwise. */
+/** The payload of a receipt that verifies; undefined otherwise. */
 export async function openReceipt(
   jws: string,
   publicJwk: Record<string, unknown>,
-  type = 'assent-consent-receipt+jws',
+  typ = RECEIPT_TYPE,
 ): Promise<Uint8Array | undefined> {
-  try {
-    const { payload, protectedHeader } = await compactVerify(jws, await importJWK(publicJwk, 'EdDSA'), { algorithms: ['EdDSA'] });
-    return protectedHeader.typ === type ? payload : undefined;
-  } catch (error) {
-    if ((error as { code?: string }).code?.startsWith('ERR_JW')) return undefined;
-    throw error;
-  }
+  const report = await verifyReceipt(jws, publicJwk, typ);
+  return report.valid ? report.payload : undefined;
 }
