@@ -60,9 +60,9 @@ describe('the root key', () => {
     expect(await find(/\.tmp$/)).toEqual([]);
   });
 
-  it.each([0o604, 0o640, 0o660])('is refused when others may read it (%o)', async (mode) => {
+  it.each(['604', '640', '660'])('is refused when others may read it (%s)', async (mode) => {
     await KeyStore.open(home);
-    await chmod(join(home, 'root.key'), mode);
+    await chmod(join(home, 'root.key'), Number.parseInt(mode, 8));
     await expect(KeyStore.open(home)).rejects.toThrow(KeyStoreError);
   });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rows, schemaDrift } from '#db';
@@ -182,6 +183,34 @@ describe('a stale lease', () => {
     expect(await jobs.get('acme', id)).toMatchObject({ state: 'running', payload: {}, finished_at: null });
     expect(lease.settled).toBe(false);
   });
+});
+
+it('a deadlock at the very end does not cost the job', async () => {
+  await t.db.query('CREATE TABLE result (n int); INSERT INTO result VALUES (0)');
+  const id = await enqueue();
+  const lease = await take();
+  let tries = 0;
+  let waits!: () => void;
+  const waiting = new Promise<void>((done) => (waits = done));
+  // The other one holds the result and wants the job; we hold the job and want the result. We waited first, so we are the victim.
+  const other = t.db.tx(async (tx) => {
+    await rows(tx, 'UPDATE result SET n = n + 1');
+    const ending = lease.complete(async (mine) => {
+      tries++;
+      waits();
+      await rows(mine, 'UPDATE result SET n = n + 1');
+    });
+    await waiting;
+    await sleep(300);
+    await rows(tx, `UPDATE jobs SET payload = '{"seen": true}' WHERE id = $1`, [id]);
+    return { ending };
+  });
+  await (
+    await other
+  ).ending;
+  expect(tries).toBe(2);
+  expect(await t.db.query('SELECT n FROM result')).toEqual([{ n: 2 }]);
+  expect((await jobs.get('acme', id)).state).toBe('succeeded');
 });
 
 describe('cancel', () => {

@@ -2,6 +2,9 @@ import { type Db, rows } from '#db';
 import { type ProblemDocument, type Tx, DomainError } from '#kernel';
 import type { JobRow, JobState } from './jobs.entities.ts';
 
+/** deadlock_detected, serialization_failure */
+const DEADLOCK = new Set(['40P01', '40001']);
+
 /** Somebody else holds the job now. Whatever this worker made is an orphan; it must stop and change nothing. */
 export class LeaseLostError extends DomainError {
   override readonly problem = { slug: 'lease-lost', status: 409, title: 'Another worker holds this job' } as const;
@@ -86,7 +89,7 @@ export class Lease {
 
   /** An effect in the middle of the job, fenced like its end: a stale holder's `work` never runs. */
   async commit(work: (tx: Tx) => Promise<void>): Promise<void> {
-    await this.db.tx(async (tx) => {
+    await this.#transaction(async (tx) => {
       const found = await rows(
         tx,
         `UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => $3)
@@ -100,7 +103,7 @@ export class Lease {
 
   /**
    * Commits the effect and the end of the job together. The fencing update comes first, so `work` never runs for a stale lease; if
-   * `work` throws, the job is as unfinished as before.
+   * `work` throws, the job is as unfinished as before. After a deadlock `work` runs again: it may only touch the transaction.
    * @throws LeaseLostError, JobCancelledError
    */
   async complete(work: (tx: Tx) => Promise<void>): Promise<void> {
@@ -135,7 +138,7 @@ export class Lease {
   }
 
   async #giveBack(attempts: string, pauseSeconds: number, work: (tx: Tx) => Promise<void>): Promise<void> {
-    await this.db.tx(async (tx) => {
+    await this.#transaction(async (tx) => {
       const found = await rows(
         tx,
         `UPDATE jobs SET state = 'queued', attempts = ${attempts}, lease_until = NULL, woken_at = NULL,
@@ -155,7 +158,7 @@ export class Lease {
     work: (tx: Tx) => Promise<void>,
     from: JobState[],
   ): Promise<void> {
-    await this.db.tx(async (tx) => {
+    await this.#transaction(async (tx) => {
       const found = await rows(
         tx,
         `UPDATE jobs SET state = $3, error = $4::jsonb, finished_at = clock_timestamp(), lease_until = NULL
@@ -166,6 +169,17 @@ export class Lease {
       await work(tx);
     });
     this.#settled = true;
+  }
+
+  /** Again when PostgreSQL sacrificed us to a deadlock: nothing of it remains, and a fit of minutes must not be lost to a cycle of locks. */
+  async #transaction(work: (tx: Tx) => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.db.tx(work);
+      } catch (error) {
+        if (attempt === 3 || !DEADLOCK.has((error as { code?: string }).code ?? '')) throw error;
+      }
+    }
   }
 
   async #touch(assignment: string, value: unknown): Promise<void> {
