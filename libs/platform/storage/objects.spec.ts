@@ -58,7 +58,7 @@ async function read(id: string, range: { start?: number; end?: number } = {}, te
 
 const fileOf = (staged: { path: string }): string => join(home, 'objects', staged.path);
 
-it('entities and migration agree', async () => {
+it('entities and migrations agree', async () => {
   expect(await schemaDrift(t.db)).toEqual([]);
 });
 
