@@ -35,9 +35,11 @@ export class ChipLayout {
   }
 }
 
+/** Chips along the short side that pictures may have been marked with: the detector tries both. */
+export const CHIPS = [96, 72] as const;
+
 /**
- * Chips along the short side. 96 is the best compromise at 512 px and above (5 px a chip); a 256 px picture cannot afford 2.7 px
- * chips through H.264, so small pictures use half as many (32 and 64 read back worse). To the detector a small picture is simply
- * one seen at half the scale.
+ * Chips along the short side of a picture that is to be marked. 96 (5 px a chip) is the best compromise at 512 px and above. At 256 px
+ * 72 (3.6 px) reads best through H.264 and JPEG together: 48 loses a crop to 0.7 of one JPEG, 96 loses CRF 28 (docs/adr/0065).
  */
-export const chipsPerSide = (width: number, height: number): 96 | 48 => (Math.min(width, height) >= 400 ? 96 : 48);
+export const chipsPerSide = (width: number, height: number): (typeof CHIPS)[number] => (Math.min(width, height) >= 400 ? 96 : 72);

@@ -1,16 +1,16 @@
 import { AUDIO, AudioLayout } from './audio-layout.ts';
 import type { MarkKey } from './detect-video.ts';
-import { tailExponent } from './detect-video.ts';
 import { Fft } from './fft.ts';
 import { CODE_BITS, decodeId } from './mark-code.ts';
 import { boxMean } from './luma-map.ts';
+import { log10Chance } from './statistics.ts';
 
 export interface AudioMarkReport {
   readonly found: boolean;
   readonly id?: string;
   readonly kid?: string;
-  /** −log10 p of the synchronisation score, corrected for the offsets tried. */
-  readonly confidence: number;
+  /** log10 of the chance that unmarked sound scores like this, corrected for the offsets tried. */
+  readonly log10p: number;
   readonly seconds: number;
 }
 
@@ -21,7 +21,7 @@ interface Candidate {
   readonly map: Float32Array;
   readonly rows: number;
 }
-const LEAST_CONFIDENCE = 3;
+const MOST_LOG10P = -3;
 /** Frame boundaries are searched to 8 samples. */
 const COARSE = 8;
 const FINEST = 8;
@@ -29,17 +29,17 @@ const FINEST = 8;
 /** Looks for our mark in mono sound at 48 kHz. Speed changes are not searched yet. */
 export function detectAudioMark(samples: Float32Array, keys: readonly MarkKey[]): AudioMarkReport {
   const seconds = samples.length / AUDIO.sampleRate;
-  let best: AudioMarkReport = { found: false, confidence: 0, seconds };
+  let best: AudioMarkReport = { found: false, log10p: 0, seconds };
   if (samples.length < 2 * AUDIO.frame) return best;
   for (const { kid, key } of keys) {
     const layout = new AudioLayout(key);
     const { candidates, tried } = align(samples, layout);
     for (const candidate of candidates.slice(0, 5)) {
-      const confidence = tailExponent(candidate.z) - Math.log10(tried);
-      if (confidence > best.confidence) best = { found: false, confidence, seconds };
-      if (confidence < LEAST_CONFIDENCE) break;
+      const log10p = log10Chance(candidate.z, tried);
+      if (log10p < best.log10p) best = { found: false, log10p, seconds };
+      if (log10p > MOST_LOG10P) break;
       const id = decodeId(softBits(candidate, layout));
-      if (id !== undefined) return { found: true, id, kid, confidence, seconds };
+      if (id !== undefined) return { found: true, id, kid, log10p, seconds };
     }
   }
   return best;

@@ -1,6 +1,7 @@
 export { AUDIO } from './audio-layout.ts';
 export * from './detect-audio.ts';
-export { type DetectOptions, type MarkKey, type VideoMarkReport, detectVideoMark } from './detect-video.ts';
+export { type DetectOptions, type MarkKey, type VideoMarkReport, carriesMark, detectVideoMark } from './detect-video.ts';
+export type { Geometry } from './geometry.ts';
 export { markAudio } from './mark-audio.ts';
 export { newMarkId } from './mark-code.ts';
 export {
@@ -10,5 +11,4 @@ export {
   compareThumbnails,
   thumbnailTrack,
 } from './thumbnail-track.ts';
-export type { Geometry } from './video-detector.ts';
-export { VideoMarker } from './video-marker.ts';
+export { type VideoMarkerOptions, VideoMarker, createVideoMarker } from './video-marker.ts';

@@ -1,7 +1,7 @@
 import type { RgbFrame } from '#kernel';
 import { chipsPerSide } from './chip-layout.ts';
 import { areaAverage, lumaOf } from './luma-map.ts';
-import type { Geometry } from './video-detector.ts';
+import { type Geometry, affineOf } from './geometry.ts';
 
 /** Cells along the short side of an uncropped picture. */
 const CELLS = 32;
@@ -61,23 +61,22 @@ export function compareThumbnails(
   return { binding: similarity >= DERIVED ? 'derived' : 'transplant_suspected', similarity };
 }
 
-/**
- * Correlation over the cells of the stored picture that the found one shows. `geometry.scale` counts chips per short side against 96;
- * a clip that was marked with 48 lies at 0.5 when it is whole, so the crop is the scale over the marked one.
- */
+/** Correlation over the cells of the stored picture that the found one shows. */
 function correlate(stored: Buffer, track: ThumbnailTrack, frame: RgbFrame, geometry: Geometry): number {
-  const crop = geometry.scale / (track.chips / 96);
+  // A clip marked with 96 chips and cut to half looks like one with 48: the registry knows how many it were.
+  const seen = (geometry.chips * geometry.scale) / track.chips;
   const short = Math.min(frame.width, frame.height);
-  const cell = short / CELLS / crop;
-  const pixelsPerChip = short / (96 * geometry.scale);
-  const centreX = frame.width / 2 + geometry.dx * pixelsPerChip * (geometry.mirrored ? -1 : 1);
-  const centreY = frame.height / 2 + geometry.dy * pixelsPerChip;
+  const { a: ux, b: vx, c: uy, d: vy } = affineOf(geometry, short);
+  const chipsPerCell = track.chips / CELLS;
+  const cell = short / CELLS / seen;
   const a: number[] = [];
   const b: number[] = [];
   for (let row = 0; row < track.rows; row++) {
     for (let column = 0; column < track.columns; column++) {
-      const x = centreX + (column + 0.5 - track.columns / 2) * cell * (geometry.mirrored ? -1 : 1);
-      const y = centreY + (row + 0.5 - track.rows / 2) * cell;
+      const u = (column + 0.5 - track.columns / 2) * chipsPerCell + geometry.dx;
+      const v = (row + 0.5 - track.rows / 2) * chipsPerCell + geometry.dy;
+      const x = frame.width / 2 + ux * u + vx * v;
+      const y = frame.height / 2 + uy * u + vy * v;
       const value = cellMean(frame, x, y, cell);
       if (value === undefined) continue;
       a.push(stored[row * track.columns + column]!);
