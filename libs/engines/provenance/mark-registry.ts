@@ -75,7 +75,9 @@ export async function verifyMarks(json: string, { claimRootsPem }: Pick<TrustAnc
 
 function readChain(x5c: readonly string[]): X509Certificate[] {
   try {
-    return x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+    const chain = x5c.map((der) => new X509Certificate(Buffer.from(der, 'base64')));
+    // A key of a kind that is not known here throws when it is asked for: before it is used.
+    return chain.every(({ publicKey }) => publicKey.type === 'public') ? chain : [];
   } catch (error) {
     if (error instanceof Error) return []; // reported by the caller as unreadable
     throw error;

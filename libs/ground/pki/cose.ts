@@ -15,13 +15,15 @@ export interface CoseOptions {
   /** The result has exactly this size: the file was laid out before it was signed. */
   readonly reserveSize: number;
   readonly tsa?: TimestampAuthority;
+  /** OCSP responses (DER) to staple, so that a verifier without a network learns of a revocation. */
+  readonly ocsp?: readonly Uint8Array[];
 }
 
 /**
  * COSE_Sign1 of a C2PA claim (C2PA 2.2 §13.2): detached payload, x5chain in the protected header, RFC 3161 token as `sigTst2`, zeros
  * up to the reserved size.
  */
-export async function coseSign1({ signer, chainPem, claim, reserveSize, tsa }: CoseOptions): Promise<Buffer> {
+export async function coseSign1({ signer, chainPem, claim, reserveSize, tsa, ocsp }: CoseOptions): Promise<Buffer> {
   const chain = pemToDer(chainPem);
   if (chain.length < 2) throw new SignerNotReadyError('The certificate chain needs leaf and intermediate.');
   const header = cbor(new Map<number, unknown>([[1, ALGORITHM[signer.algorithm]], [33, chain]])); // prettier-ignore
@@ -32,6 +34,7 @@ export async function coseSign1({ signer, chainPem, claim, reserveSize, tsa }: C
     const stamped = cbor(['CounterSignature', header, Buffer.alloc(0), cbor(signature)]);
     unprotected.push(['sigTst2', { tstTokens: [{ val: await tsa.token(stamped) }] }]);
   }
+  if (ocsp) unprotected.push(['rVals', { ocspVals: ocsp }]);
   const TAG_SIGN1 = Buffer.from([0xd2]); // tag 18, written by hand: cborg has no tag type
   const build = (...pads: [string, Buffer][]): Buffer =>
     Buffer.concat([TAG_SIGN1, cbor([header, new Map([...unprotected, ...pads]), null, signature])]);

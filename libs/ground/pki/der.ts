@@ -6,6 +6,9 @@ export interface DerElement {
   readonly raw: Buffer;
 }
 
+export const DER_SEQUENCE = 0x30;
+export const DER_SET = 0x31;
+
 export class DerError extends Error {}
 
 /**
@@ -32,9 +35,9 @@ export function readDer(bytes: Uint8Array, from = 0): DerElement {
   return { tag, content: buffer.subarray(start, start + length), raw: buffer.subarray(from, start + length) };
 }
 
-/** The elements inside a constructed one, of which nothing may be left over. @throws DerError */
-export function derChildren({ tag, content }: DerElement): DerElement[] {
-  if ((tag & 0x20) === 0) throw new DerError('the element holds no others');
+/** The elements inside a SEQUENCE, or inside a constructed element of another tag. Nothing may be left over. @throws DerError */
+export function derChildren({ tag, content }: DerElement, expected: number = DER_SEQUENCE): DerElement[] {
+  if (tag !== expected) throw new DerError(`tag ${tag.toString(16)} stands where ${expected.toString(16)} belongs`);
   const children: DerElement[] = [];
   for (let at = 0; at < content.length;) {
     const child = readDer(content, at);

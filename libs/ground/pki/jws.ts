@@ -32,7 +32,8 @@ export async function verifyJws(
     if (protectedHeader.typ !== expected.typ) return { valid: false, reason: `the type is ${protectedHeader.typ ?? 'missing'}` };
     return { valid: true, payload, header: protectedHeader };
   } catch (error) {
-    if (error instanceof errors.JOSEError) return { valid: false, reason: error.message };
+    // TypeError: the key is of another kind than the algorithm, as in a row that brings its own hostile certificate.
+    if (error instanceof errors.JOSEError || error instanceof TypeError) return { valid: false, reason: error.message };
     throw error;
   }
 }

@@ -1,6 +1,9 @@
 import { X509Certificate, createHash, verify } from 'node:crypto';
 import { verifyChain } from './certificates.ts';
-import { type DerElement, DerError, derChildren, derOid, readDer } from './der.ts';
+import { DER_SET, type DerElement, DerError, derChildren, derOid, readDer } from './der.ts';
+
+/** Context-specific, constructed, number 0: explicit content, certificates and signed attributes stand under it. */
+const TAGGED_0 = 0xa0;
 
 const OID = {
   signedData: '1.2.840.113549.1.7.2',
@@ -31,8 +34,8 @@ export function verifyTimestampToken(token: Uint8Array, bytes: Uint8Array, tsaRo
   try {
     return verifyParts(readToken(token), bytes, tsaRootsPem);
   } catch (error) {
-    if (error instanceof DerError) return { ok: false, faults: [`malformed: ${error.message}`] };
-    throw error;
+    // Also what node:crypto throws for a hostile key or certificate: a finding, never a crash of the verifier.
+    return { ok: false, faults: [`malformed: ${error instanceof Error ? error.message : String(error)}`] };
   }
 }
 
@@ -80,22 +83,22 @@ function readToken(token: Uint8Array): TokenParts {
   if (outer.raw.length !== token.length) throw new DerError('bytes follow the token');
   const [type, wrapped] = derChildren(outer);
   if (!type || !wrapped || derOid(type) !== OID.signedData) throw new DerError('not signed data');
-  const signedData = derChildren(at(derChildren(wrapped), 0));
+  const signedData = derChildren(at(derChildren(wrapped, TAGGED_0), 0));
   const [contentOid, contentBox] = derChildren(at(signedData, 2));
   if (!contentOid || !contentBox || derOid(contentOid) !== OID.tstInfo) throw new DerError('not a time stamp');
-  const info = at(derChildren(contentBox), 0).content;
-  const certificateBox = signedData.find(({ tag }) => tag === 0xa0);
-  const certificates = certificateBox ? derChildren(certificateBox).map(({ raw }) => readCertificate(raw)) : [];
-  const signers = derChildren(at(signedData, signedData.length - 1));
+  const info = at(derChildren(contentBox, TAGGED_0), 0).content;
+  const certificateBox = signedData.find(({ tag }) => tag === TAGGED_0);
+  const certificates = certificateBox ? derChildren(certificateBox, TAGGED_0).map(({ raw }) => readCertificate(raw)) : [];
+  const signers = derChildren(at(signedData, signedData.length - 1), DER_SET);
   if (signers.length !== 1) throw new DerError('a time stamp has one signer');
   const [, identifier, digest, attributeBox, , signature] = derChildren(signers[0]!);
-  if (!identifier || !digest || attributeBox?.tag !== 0xa0 || !signature) throw new DerError('the signer is incomplete');
+  if (!identifier || !digest || attributeBox?.tag !== TAGGED_0 || !signature) throw new DerError('the signer is incomplete');
   return {
     ...readInfo(info),
     info,
     certificates,
     digest: DIGESTS[derOid(at(derChildren(digest), 0))],
-    signedAttributes: Buffer.concat([Uint8Array.of(0x31), attributeBox.raw.subarray(1)]),
+    signedAttributes: Buffer.concat([Uint8Array.of(DER_SET), attributeBox.raw.subarray(1)]),
     attributes: readAttributes(attributeBox),
     serial: at(derChildren(identifier), 1).content,
     signature: signature.content,
@@ -120,12 +123,12 @@ function readInfo(info: Buffer): Pick<TokenParts, 'policy' | 'imprintDigest' | '
 
 function readAttributes(box: DerElement): Map<string, DerElement> {
   const attributes = new Map<string, DerElement>();
-  for (const attribute of derChildren(box)) {
+  for (const attribute of derChildren(box, TAGGED_0)) {
     const [type, values] = derChildren(attribute);
     if (!type || !values) throw new DerError('an attribute is incomplete');
     const name = derOid(type);
     if (attributes.has(name)) throw new DerError('an attribute stands twice');
-    attributes.set(name, at(derChildren(values), 0));
+    attributes.set(name, at(derChildren(values, DER_SET), 0));
   }
   return attributes;
 }
@@ -145,7 +148,11 @@ function readCertificate(raw: Buffer): X509Certificate {
   }
 }
 
-const sameNumber = (hex: string, bytes: Buffer): boolean => BigInt(`0x${hex}`) === BigInt(`0x${bytes.toString('hex') || '0'}`);
+/** As hex without leading zeros: a hostile certificate may carry a negative number, which no arithmetic here needs. */
+const sameNumber = (hex: string, bytes: Buffer): boolean => {
+  const bare = (digits: string): string => digits.toLowerCase().replace(/^0+/, '');
+  return bare(hex) === bare(bytes.toString('hex'));
+};
 
 function at(list: readonly (DerElement | undefined)[], index: number): DerElement {
   const element = list[index];
