@@ -1,10 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import { HASH_BYTES, isPowerOfTwo, nodeHash, splitPoint } from './merkle.ts';
+import { perfectSubtrees } from './compact-range.ts';
 import type { TileReader } from './tiles.ts';
 
 /** PATH(m, D[n]) of RFC 6962 §2.1.1. */
 export function inclusionProof(reader: TileReader, index: number, size = reader.size): Buffer[] {
-  if (index < 0 || index >= size || size > reader.size) throw new RangeError(`entry ${index} is not in a tree of ${size}`);
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size || size > reader.size)
+    throw new RangeError(`entry ${index} is not in a tree of ${size}`);
   const path = (from: number, to: number): Buffer[] => {
     if (to - from === 1) return [];
     const middle = from + splitPoint(to - from);
@@ -15,7 +17,7 @@ export function inclusionProof(reader: TileReader, index: number, size = reader.
 
 /** PROOF(m, D[n]) of RFC 6962 §2.1.2; empty for m = 0 and m = n. */
 export function consistencyProof(reader: TileReader, oldSize: number, size = reader.size): Buffer[] {
-  if (oldSize < 0 || oldSize > size || size > reader.size)
+  if (!Number.isSafeInteger(oldSize) || oldSize < 0 || oldSize > size || size > reader.size)
     throw new RangeError(`a tree of ${size} does not continue one of ${oldSize}`);
   if (oldSize === 0 || oldSize === size) return [];
   const proof = (m: number, from: number, to: number, whole: boolean): Buffer[] => {
@@ -29,7 +31,13 @@ export function consistencyProof(reader: TileReader, oldSize: number, size = rea
   return proof(oldSize, 0, size, true);
 }
 
+/** Roots of the perfect subtrees of the first `size` entries: what a verifier needs of a log's beginning to go on from there. */
+export const prefixRoots = (reader: TileReader, size: number): Buffer[] =>
+  perfectSubtrees(size).map(({ from, to }) => reader.range(from, to));
+
 const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b);
+const isIndex = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
+/** Without this an empty leaf hash equals an empty root, and a tree of one entry would hold anything. */
 const wellFormed = (hashes: readonly Uint8Array[]): boolean => hashes.every((hash) => hash.length === HASH_BYTES);
 
 /** RFC 9162 §2.1.3.2, word by word; shares no code with the prover above. */
@@ -40,7 +48,7 @@ export function verifyInclusion(
   proof: readonly Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  if (index < 0 || index >= size || !wellFormed([leaf, root, ...proof])) return false;
+  if (!isIndex(index) || !isIndex(size) || index >= size || !wellFormed([leaf, root, ...proof])) return false;
   let fn = BigInt(index);
   let sn = BigInt(size - 1);
   let r: Uint8Array = leaf;
@@ -69,7 +77,7 @@ export function verifyConsistency(
   oldRoot: Uint8Array,
   root: Uint8Array,
 ): boolean {
-  if (oldSize <= 0 || oldSize > size) return false;
+  if (!isIndex(oldSize) || !isIndex(size) || oldSize === 0 || oldSize > size) return false;
   // Equal sizes: nothing is hashed, so the roots only have to be the same.
   if (oldSize === size) return proof.length === 0 && equal(oldRoot, root);
   if (proof.length === 0 || !wellFormed([oldRoot, root, ...proof])) return false;

@@ -99,6 +99,35 @@ export class Frontier {
   }
 }
 
+/** Where a tile lies, and how many of its hashes a tree of some size has. */
+export type TilePlace = Pick<Tile, 'level' | 'index' | 'width'>;
+
+/**
+ * Which tiles `work` will read, found by letting it run over tiles of zeros: a proof knows its path before it knows a hash. A reader
+ * then fetches them with one question instead of all tiles (33 MB per million entries) or one question each.
+ */
+export function tilesReadBy(size: number, work: (reader: TileReader) => unknown): TilePlace[] {
+  const places = new Map<string, TilePlace>();
+  const zeros = Buffer.alloc(TILE_WIDTH * HASH_BYTES);
+  work(
+    new TileReader(size, (level, index, width) => {
+      places.set(`${level}/${index}`, { level, index, width });
+      return zeros;
+    }),
+  );
+  return [...places.values()];
+}
+
+/** The right edge of a tree of `size`: what `Frontier.from` reads. */
+export function edgeTiles(size: number): TilePlace[] {
+  const edge: TilePlace[] = [];
+  for (let level = 0, below = size; below > 0; level++, below = Math.floor(below / TILE_WIDTH)) {
+    const width = below % TILE_WIDTH;
+    if (width > 0) edge.push({ level, index: Math.floor(below / TILE_WIDTH), width });
+  }
+  return edge;
+}
+
 /** Hashes of any subtree, read from tiles: what proofs are made of. */
 export class TileReader {
   constructor(
