@@ -19,7 +19,7 @@ interface IngredientEntry {
 }
 
 export interface ManifestEntry {
-  readonly assertions?: readonly { readonly label: string; readonly data: Readonly<Record<string, unknown>> }[];
+  readonly assertions?: readonly { readonly label: string; readonly data: unknown }[];
   readonly ingredients?: readonly IngredientEntry[];
   readonly signature_info?: { readonly issuer?: string; readonly common_name?: string; readonly time?: string };
 }

@@ -6,7 +6,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
  * What the consent assertion says: opaque link, hashes, level. Strict, so that no name or further field can slip into a file that
  * everybody may read and nobody can recall (DESIGN rule 8).
  */
-const consentAssertion = z.strictObject({
+export const consentAssertion = z.strictObject({
   status_url: z.string().regex(/^https?:\/\/[^\s?#@]{1,300}$/),
   record_sha256: sha256,
   scope_sha256: sha256,
@@ -14,6 +14,9 @@ const consentAssertion = z.strictObject({
   assurance: z.string().regex(/^[\w.-]{1,40}$/),
 });
 export type ConsentAssertion = Readonly<z.infer<typeof consentAssertion>>;
+
+/** Ids and hashes by name. */
+export const lineageAssertion = z.record(z.string().regex(/^[a-z0-9_]{1,40}$/), z.string().max(128));
 
 export interface ManifestSpec {
   /** An opaque name, such as `render`. */
@@ -36,7 +39,7 @@ const MINING = ['cawg.data_mining', 'cawg.ai_inference', 'cawg.ai_generative_tra
  */
 export function manifestDefinition(spec: ManifestSpec, ingredientIds: readonly string[]): object {
   const consent = consentAssertion.parse(spec.consent);
-  const lineage = z.record(z.string().regex(/^[a-z0-9_]{1,40}$/), z.string().max(128)).parse(spec.lineage);
+  const lineage = lineageAssertion.parse(spec.lineage);
   const bindings = spec.softBindings ?? [];
   const created = {
     action: 'c2pa.created',

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { z } from 'zod';
 import { type C2paReply, runC2pa } from './c2pa-engine.ts';
-import { type C2paState, type EngineFindings, failuresOf, judge } from './c2pa-verdict.ts';
+import { type C2paState, type EngineFindings, type ManifestEntry, failuresOf, judge } from './c2pa-verdict.ts';
 import { findSigningCertificate } from './manifest-store.ts';
+import { consentAssertion, lineageAssertion } from './manifest-definition.ts';
 import { sniffMediaType } from './media-signature.ts';
 import { type TrustAnchors, engineSettings } from './trust.ts';
 
@@ -78,17 +80,16 @@ function report({ json, store }: Extract<C2paReply, { type: 'read' }>): C2paRepo
   const manifest = findings.manifests?.[label ?? ''];
   const leaf = store && label !== undefined ? findSigningCertificate(store, label) : undefined;
   const assertions = manifest?.assertions ?? [];
-  const data = (wanted: string): unknown => assertions.find((assertion) => assertion.label === wanted)?.data;
-  const consent = data('dev.assent.consent') as C2paReport['consent'];
-  const lineage = data('dev.assent.lineage') as C2paReport['lineage'];
+  // Whoever signed may have written anything under these labels: what does not fit its schema was not said.
+  const said = <T>(wanted: string, schema: z.ZodType<T>): T | undefined =>
+    schema.safeParse(assertions.find((assertion) => assertion.label === wanted)?.data).data;
+  const consent = said('dev.assent.consent', consentAssertion);
+  const lineage = said('dev.assent.lineage', lineageAssertion);
   const signer = manifest?.signature_info?.common_name ?? manifest?.signature_info?.issuer;
   const signedAt = provenTime(findings);
   return {
     ...judge(findings, leaf),
-    softBindings: assertions.filter(({ label: name }) => name.startsWith('c2pa.soft-binding')).map(({ data: binding }) => ({
-      alg: (binding['alg'] as string | undefined) ?? '',
-      value: (binding['blocks'] as { value?: string }[] | undefined)?.[0]?.value ?? '',
-    })), // prettier-ignore
+    softBindings: softBindingsIn(assertions),
     ingredients: (manifest?.ingredients ?? []).map((entry) => ({ title: entry.title ?? '', failures: failuresOf(entry) })),
     ...(label === undefined ? {} : { activeManifest: label }),
     ...(store === undefined ? {} : { manifestSha256: createHash('sha256').update(store).digest('hex') }),
@@ -97,6 +98,15 @@ function report({ json, store }: Extract<C2paReply, { type: 'read' }>): C2paRepo
     ...(consent === undefined ? {} : { consent }),
     ...(lineage === undefined ? {} : { lineage }),
   };
+}
+
+const softBinding = z.object({ alg: z.string().max(100), blocks: z.array(z.object({ value: z.string().max(1000) })).min(1) });
+
+function softBindingsIn(assertions: NonNullable<ManifestEntry['assertions']>): C2paReport['softBindings'] {
+  return assertions.flatMap(({ label, data }) => {
+    const binding = label.startsWith('c2pa.soft-binding') ? softBinding.safeParse(data).data : undefined;
+    return binding ? [{ alg: binding.alg, value: binding.blocks[0]!.value }] : [];
+  });
 }
 
 /** The engine also shows the time of a token that it could not validate; we do not. */

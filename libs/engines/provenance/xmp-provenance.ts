@@ -1,24 +1,35 @@
 import { crc32 } from 'node:zlib';
 
 const DC_TERMS = 'http://purl.org/dc/terms/';
-const PACKET = /<(?:\?xpacket begin|x:xmpmeta|rdf:RDF)/;
+/** How a packet starts or is announced: in JPEG, its continuation there, in PNG. */
+const PACKET =
+  /<(?:\?xpacket begin|x:xmpmeta|rdf:RDF)|^http:\/\/ns\.adobe\.com\/(?:xap\/1\.0|xmp\/extension)\/\0|^XML:com\.adobe\.xmp\0/;
+const NAMED = /provenance/i;
 
 /**
  * Blanks `dcterms:provenance` in the XMP of a JPEG, PNG or MP4: the address of somebody else's manifest must not travel under our
- * signature (case PR-01). Overwrites with spaces, so that no offset of the file moves. Returns the same buffer when there is none.
+ * signature (case PR-01). A packet that names it in any other way (readers take malformed XML too) is blanked whole. Overwrites in
+ * place, so that no offset of the file moves. Returns the same buffer when there is none.
  */
 export function withoutProvenanceAddress(file: Buffer, mimeType: string): Buffer {
   const spans = mimeType === 'image/jpeg' ? jpegText(file) : mimeType === 'image/png' ? pngText(file) : boxText(file);
   let copy: Buffer | undefined;
-  for (const { start, end, seal } of spans) {
+  for (const { start, end, seal, certain } of spans) {
     const text = file.toString('latin1', start, end);
-    const blanked = PACKET.test(text) ? blankProvenance(text) : text;
-    if (blanked === text) continue;
+    if (!(certain || PACKET.test(text)) || !NAMED.test(text.replaceAll('\0', ''))) continue;
     copy ??= Buffer.from(file);
-    copy.write(blanked, start, 'latin1');
+    copy.write(withoutName(text), start, 'latin1');
     seal?.(copy);
   }
   return copy ?? file;
+}
+
+function withoutName(text: string): string {
+  const blanked = blankProvenance(text);
+  if (!NAMED.test(blanked.replaceAll('\0', ''))) return blanked;
+  const head = PACKET.exec(text)?.[0] ?? '';
+  const kept = text.startsWith(head) && head.endsWith('\0') ? head.length : 0;
+  return text.slice(0, kept) + '\0'.repeat(text.length - kept);
 }
 
 /** Attribute or element, under every prefix that is bound to the Dublin Core terms. */
@@ -37,6 +48,8 @@ function blankProvenance(xmp: string): string {
 interface Span {
   readonly start: number;
   readonly end: number;
+  /** XMP by its place, whatever its first bytes say. */
+  readonly certain?: boolean;
   /** Repairs a check sum of the copy. */
   readonly seal?: (copy: Buffer) => void;
 }
@@ -46,8 +59,8 @@ function* jpegText(file: Buffer): Iterable<Span> {
   for (let at = 2; at + 4 <= file.length && file[at] === 0xff;) {
     const marker = file[at + 1]!;
     if (marker === 0xda) return;
-    if (marker === 0xff) {
-      at++; // fill byte
+    if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
+      at += marker === 0xff ? 1 : 2; // fill byte, or a marker without a length
       continue;
     }
     const end = at + 2 + file.readUInt16BE(at + 2);
