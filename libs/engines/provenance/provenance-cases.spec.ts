@@ -102,8 +102,7 @@ describe('PR-02 the signing time is only what a valid token proves', () => {
     const output = folder.at('time.png');
     await signAsset({ input: folder.png(), output, mimeType: 'image/png' }, SPEC, [], identity);
     const signed = folder.read('time.png');
-    const at = signed.indexOf(Buffer.of(0x18, 0x0f)) + 2; // GeneralizedTime of 15 letters
-    expect(signed.toString('latin1', at, at + 15)).toMatch(/^\d{14}Z$/);
+    const at = signed.toString('latin1').search(/20\d{12}Z/); // certificates write two-digit years
     for (const digit of [3, 13]) {
       const copy = Buffer.from(signed);
       copy[at + digit] = copy[at + digit] === 0x31 ? 0x32 : 0x31;
