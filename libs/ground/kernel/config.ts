@@ -30,12 +30,16 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const input: Record<string, string> = {};
   const faults: string[] = [];
   for (const key of Object.keys(schema.shape)) {
-    const file = env[`${key}_FILE`];
-    if (file !== undefined && env[key] !== undefined) faults.push(`${key}: given twice, as itself and as ${key}_FILE`);
-    if (env[key] !== undefined && env[key] !== '') input[key] = env[key];
-    else if (file) {
+    // Empty is not given: compose files pass `KEY=` for what nobody set.
+    const value = env[key] === '' ? undefined : env[key];
+    const file = env[`${key}_FILE`] === '' ? undefined : env[`${key}_FILE`];
+    if (file !== undefined && value !== undefined) faults.push(`${key}: given twice, as itself and as ${key}_FILE`);
+    if (value !== undefined) input[key] = value;
+    else if (file !== undefined) {
       try {
-        input[key] = readFileSync(file, 'utf8').trim();
+        const text = readFileSync(file, 'utf8').trim();
+        if (text === '') faults.push(`${key}_FILE: the file is empty`);
+        else input[key] = text;
       } catch (cause) {
         faults.push(`${key}_FILE: cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`);
       }

@@ -59,8 +59,11 @@ export function runIsolated<Q, R, P = unknown>(entry: string, request: Q, option
     });
     let stderr = '';
     let settled = false;
+    // When the child ends by itself, what it started is still in its group, and may be writing plaintext. Once only: from then on the
+    // number may belong to somebody else.
+    let ended = false;
     const killGroup = (): void => {
-      if (child.pid === undefined || child.exitCode !== null) return;
+      if (child.pid === undefined || ended) return;
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch (error) {
@@ -84,7 +87,11 @@ export function runIsolated<Q, R, P = unknown>(entry: string, request: Q, option
     child.on('message', (message: ChildMessage<P, R>) => {
       switch (message.type) {
         case 'progress':
-          onProgress?.(message.value);
+          try {
+            onProgress?.(message.value);
+          } catch (error) {
+            finish(() => fail(error as Error)); // the listener's throw is the caller's, not the process's
+          }
           break;
         case 'result':
           finish(() => done(message.value));
@@ -94,13 +101,25 @@ export function runIsolated<Q, R, P = unknown>(entry: string, request: Q, option
           break;
       }
     });
-    child.once('error', (error) => finish(() => fail(error)));
+    child.on('error', (error) => finish(() => fail(error)));
+    child.once('exit', () => {
+      killGroup();
+      ended = true;
+    });
+    // After `exit`, and after the last of stderr: a survivor that holds it would keep us waiting for ever.
     child.once('close', (code, by) =>
       finish(() =>
         fail(new Error(`the child process ended without a result (${by ?? `exit ${code}`}): ${stderr.trim().slice(-1500)}`)),
       ),
     );
-    child.send(request as object);
+    try {
+      child.send(request as object, (error) => {
+        // The child is gone or will not listen: `close` tells why, with its last words.
+        if (error) child.kill('SIGKILL');
+      });
+    } catch (error) {
+      finish(() => fail(error as Error)); // the request cannot be cloned
+    }
   });
 }
 
