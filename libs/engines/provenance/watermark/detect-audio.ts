@@ -11,6 +11,7 @@ export interface AudioMarkReport {
   readonly kid?: string;
   /** log10 of the chance that unmarked sound scores like this, corrected for the offsets tried. */
   readonly log10p: number;
+  /** Of sound that was looked at. */
   readonly seconds: number;
 }
 
@@ -18,19 +19,21 @@ interface Candidate {
   readonly z: number;
   readonly offset: number;
   readonly phase: number;
-  readonly map: Float32Array;
-  readonly rows: number;
+  readonly folded: FoldedMap;
 }
 const MOST_LOG10P = -3;
+/** A minute says what can be said; a five-minute clip would keep a processor busy for a minute. */
+const LONGEST_SECONDS = 60;
 /** Frame boundaries are searched to 8 samples. */
 const COARSE = 8;
 const FINEST = 8;
 
-/** Looks for our mark in mono sound at 48 kHz. Speed changes are not searched yet. */
-export function detectAudioMark(samples: Float32Array, keys: readonly MarkKey[]): AudioMarkReport {
+/** Looks for our mark in the first minute of mono sound at 48 kHz. Speed changes are not searched yet. */
+export function detectAudioMark(sound: Float32Array, keys: readonly MarkKey[]): AudioMarkReport {
+  const samples = sound.subarray(0, LONGEST_SECONDS * AUDIO.sampleRate);
   const seconds = samples.length / AUDIO.sampleRate;
   let best: AudioMarkReport = { found: false, log10p: 0, seconds };
-  if (samples.length < 2 * AUDIO.frame) return best;
+  if (samples.length < 2 * AUDIO.frame || samples.every((sample) => sample === 0)) return best;
   for (const { kid, key } of keys) {
     const layout = new AudioLayout(key);
     const { candidates, tried } = align(samples, layout);
@@ -48,44 +51,82 @@ export function detectAudioMark(samples: Float32Array, keys: readonly MarkKey[])
 /** Tries frame offsets and block phases; finer around the best. */
 function align(samples: Float32Array, layout: AudioLayout): { candidates: Candidate[]; tried: number } {
   const found: Candidate[] = [];
+  const sync = syncChips(layout);
   let tried = 0;
   const at = (offset: number): void => {
-    const { map, rows } = whitenedMap(samples, offset);
-    let energy = 0;
-    for (const value of map) energy += (value * value) / map.length;
+    const folded = fold(whitenedMap(samples, offset));
     for (let phase = 0; phase < AUDIO.block; phase++, tried++) {
-      let sum = 0;
-      let count = 0;
-      for (let t = 0; t < rows; t++) {
-        const row = ((t + phase) % AUDIO.block) * AUDIO.bins;
-        for (let j = 0; j < AUDIO.bins; j++) {
-          if (layout.bit[row + j] !== -1) continue;
-          sum += layout.sign[row + j]! * map[t * AUDIO.bins + j]!;
-          count++;
-        }
-      }
-      const z = energy > 0 ? sum / Math.sqrt(energy * count) : 0;
-      if (z > 3.2) found.push({ z, offset, phase, map, rows });
+      const z = syncScore(folded, sync, phase);
+      if (z > 3.2) found.push({ z, offset, phase, folded });
     }
   };
   for (let p = 0; p < COARSE; p++) at((p * AUDIO.frame) / COARSE);
   for (let step = AUDIO.frame / COARSE / 2; step >= FINEST; step /= 2) {
-    const best = found.reduce(
-      (a, b) => (b.z > a.z ? b : a),
-      found[0] ?? { z: 0, offset: 0, phase: 0, map: new Float32Array(0), rows: 0 },
-    );
+    const best = found.reduce((a, b) => (b.z > a.z ? b : a), found[0] ?? { z: 0, offset: 0 });
     for (const side of [-step, step]) at((best.offset + side + AUDIO.frame) % AUDIO.frame);
   }
   return { candidates: found.sort((a, b) => b.z - a.z), tried };
 }
 
-function softBits({ map, rows, phase }: Candidate, layout: AudioLayout): Float64Array {
-  const soft = new Float64Array(CODE_BITS);
+/** A map laid over itself block by block: the layout repeats, so each phase costs the same however long the sound is. */
+interface FoldedMap {
+  readonly sum: Float64Array;
+  /** Frames that fell on each row. */
+  readonly frames: Int32Array;
+  /** Mean square of one value. */
+  readonly energy: number;
+}
+
+function fold({ map, rows }: { map: Float32Array; rows: number }): FoldedMap {
+  const { block, bins } = AUDIO;
+  const sum = new Float64Array(block * bins);
+  const frames = new Int32Array(block);
+  let energy = 0;
   for (let t = 0; t < rows; t++) {
-    const row = ((t + phase) % AUDIO.block) * AUDIO.bins;
-    for (let j = 0; j < AUDIO.bins; j++) {
+    const row = t % block;
+    frames[row] = frames[row]! + 1;
+    for (let j = 0; j < bins; j++) {
+      const value = map[t * bins + j]!;
+      sum[row * bins + j] = sum[row * bins + j]! + value;
+      energy += (value * value) / map.length;
+    }
+  }
+  return { sum, frames, energy };
+}
+
+interface SyncChips {
+  /** Bins of one row's synchronisation chips. */
+  readonly bins: Int16Array;
+  readonly signs: Int8Array;
+}
+
+const syncChips = (layout: AudioLayout): SyncChips[] =>
+  Array.from({ length: AUDIO.block }, (_, r) => {
+    const row = r * AUDIO.bins;
+    const bins = Int16Array.from({ length: AUDIO.bins }, (_unused, j) => j).filter((j) => layout.bit[row + j] === -1);
+    return { bins, signs: Int8Array.from(bins, (j) => layout.sign[row + j]!) };
+  });
+
+/** Normal deviate of the synchronisation chips at one phase: N(0, 1) on unmarked sound. */
+function syncScore({ sum, frames, energy }: FoldedMap, sync: readonly SyncChips[], phase: number): number {
+  let total = 0;
+  let count = 0;
+  for (let r = 0; r < AUDIO.block; r++) {
+    const { bins, signs } = sync[(r + phase) % AUDIO.block]!;
+    count += frames[r]! * bins.length;
+    for (let k = 0; k < bins.length; k++) total += signs[k]! * sum[r * AUDIO.bins + bins[k]!]!;
+  }
+  return energy > 0 && count > 0 ? total / Math.sqrt(energy * count) : 0;
+}
+
+function softBits({ folded, phase }: Candidate, layout: AudioLayout): Float64Array {
+  const { block, bins } = AUDIO;
+  const soft = new Float64Array(CODE_BITS);
+  for (let r = 0; r < block; r++) {
+    const row = ((r + phase) % block) * bins;
+    for (let j = 0; j < bins; j++) {
       const bit = layout.bit[row + j]!;
-      if (bit >= 0) soft[bit] = soft[bit]! + map[t * AUDIO.bins + j]! * layout.sign[row + j]!;
+      if (bit >= 0) soft[bit] = soft[bit]! + folded.sum[r * bins + j]! * layout.sign[row + j]!;
     }
   }
   return soft;
