@@ -12,7 +12,7 @@ export interface Rendered {
 
 export interface Renderer {
   readonly size: number;
-  /** About 8 CPU-ms at 256² and 6,000 splats. */
+  /** About 10 CPU-ms at 256² and 6,000 splats, on a busy machine. */
   render(drive: Drive): Rendered;
   /** Replaces the background, interleaved rgb size²; nothing: the subject's own. */
   setBackground(rgb?: Uint8Array): void;

@@ -33,7 +33,7 @@ const STRETCH = 0.6;
 
 /**
  * Splats from one reference picture, denser on edges and stretched along them (structure tensor). Deterministic in `random`.
- * In the research ablation edge-aware seeds gave about as much as a third more splats.
+ * In the research ablation they gave 0.1 dB over uniform ones.
  */
 export function seedSplats(
   input: FitInput,
