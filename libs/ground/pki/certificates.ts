@@ -49,6 +49,17 @@ export function verifyChain(chain: readonly X509Certificate[], rootsPem: string,
   return faults;
 }
 
+/** The leaf and whatever of the pool leads up from it, in order: others may send certificates in any order, or more than are needed. */
+export function orderChain(leaf: X509Certificate, pool: readonly X509Certificate[]): X509Certificate[] {
+  const chain = [leaf];
+  for (;;) {
+    const last = chain.at(-1)!;
+    const issuer = pool.find((candidate) => !chain.includes(candidate) && isIssuedBy(last, candidate));
+    if (!issuer) return chain;
+    chain.push(issuer);
+  }
+}
+
 const isIssuedBy = (certificate: X509Certificate, issuer: X509Certificate): boolean =>
   issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bareEnvironment } from '#kernel';
@@ -15,6 +15,10 @@ export class OpensslFolder {
   write(name: string, content: string | Uint8Array): string {
     writeFileSync(join(this.path, name), content);
     return name;
+  }
+
+  read(name: string): Buffer {
+    return readFileSync(join(this.path, name));
   }
 
   run(...args: string[]): { ok: boolean; out: string } {

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDevelopmentPki } from './development-ca.ts';
 import { SignerNotReadyError } from './pki.errors.ts';
-import { FileSigner } from './signer.ts';
+import { FileSigner, type Signer } from './signer.ts';
+import { coseSign1 } from './cose.ts';
+import { signJws, verifyJws } from './jws.ts';
+import { TimestampAuthority } from './timestamp-authority.ts';
+import { verifyTimestampToken } from './timestamp-token.ts';
 
 let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'assent-signer-'))));
@@ -50,5 +54,29 @@ describe('a signer from a key file', () => {
     const signer = new FileSigner(claim.keyPem);
     expect(JSON.stringify(signer)).not.toContain(secret);
     expect(Object.keys(signer)).toEqual(['algorithm', 'publicKey']);
+  });
+});
+
+describe('a signer that never shows its key', () => {
+  /** What a security module offers: a signature, later, and its public half. */
+  const moduleOf = (keyPem: string): Signer => {
+    const inside = new FileSigner(keyPem);
+    const sign = async (data: Uint8Array): Promise<Uint8Array> => {
+      await new Promise((later) => setTimeout(later, 1));
+      return inside.sign(data);
+    };
+    return { algorithm: inside.algorithm, publicKey: inside.publicKey, sign };
+  };
+
+  it('serves claims, time stamps and receipts alike', async () => {
+    const { claim, tsa } = await createDevelopmentPki();
+    const signer = moduleOf(claim.keyPem);
+    const authority = new TimestampAuthority({ signer: moduleOf(tsa.keyPem), chainPem: tsa.chainPem });
+    expect(await coseSign1({ signer, chainPem: claim.chainPem, claim: DATA, reserveSize: 6000, tsa: authority })).toHaveLength(
+      6000,
+    );
+    expect(verifyTimestampToken(await authority.token(DATA), DATA, tsa.rootPem).ok).toBe(true);
+    const jws = await signJws(DATA, signer, { typ: 't' });
+    expect((await verifyJws(jws, signer.publicKey, { algorithm: 'ES256', typ: 't' })).valid).toBe(true);
   });
 });

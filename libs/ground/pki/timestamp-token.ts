@@ -1,6 +1,6 @@
 import { X509Certificate, createHash, verify } from 'node:crypto';
-import { verifyChain } from './certificates.ts';
-import { DER_SET, type DerElement, DerError, derChildren, derOid, readDer } from './der.ts';
+import { orderChain, verifyChain } from './certificates.ts';
+import { DER_SEQUENCE, DER_SET, type DerElement, DerError, derChildren, derOid, readDer } from './der.ts';
 
 /** Context-specific, constructed, number 0: explicit content, certificates and signed attributes stand under it. */
 const TAGGED_0 = 0xa0;
@@ -71,7 +71,7 @@ function verifyParts(parts: TokenParts, bytes: Uint8Array, tsaRootsPem: string):
   require(boundTo(parts.attributes.get(OID.signingCertificateV2), leaf), 'the token does not name its certificate');
   require(parts.digest !== undefined &&
     verify(parts.digest, parts.signedAttributes, leaf.publicKey, parts.signature), 'the signature does not fit');
-  const chain = [leaf, ...parts.certificates.filter((certificate) => certificate !== leaf)];
+  const chain = orderChain(leaf, parts.certificates);
   faults.push(...verifyChain(chain, tsaRootsPem, 'time-stamping', parts.time));
   return faults.length > 0
     ? { ok: false, policy: parts.policy, faults }
@@ -133,11 +133,14 @@ function readAttributes(box: DerElement): Map<string, DerElement> {
   return attributes;
 }
 
-/** ESSCertIDv2 with the default algorithm: the first octet string inside is the SHA-256 of the certificate. */
+/** ESSCertIDv2 (RFC 5035): a digest algorithm unless it is SHA-256, then the digest of the certificate. */
 function boundTo(attribute: DerElement | undefined, leaf: X509Certificate): boolean {
   if (!attribute) return false;
-  const [hash] = derChildren(at(derChildren(at(derChildren(attribute), 0)), 0));
-  return hash?.tag === 0x04 && hash.content.equals(createHash('sha256').update(leaf.raw).digest());
+  const parts = derChildren(at(derChildren(at(derChildren(attribute), 0)), 0));
+  const named = parts[0]?.tag === DER_SEQUENCE;
+  const digest = named ? DIGESTS[derOid(at(derChildren(parts[0]!), 0))] : 'sha256';
+  const hash = at(parts, named ? 1 : 0);
+  return digest !== undefined && hash.content.equals(createHash(digest).update(leaf.raw).digest());
 }
 
 function readCertificate(raw: Buffer): X509Certificate {
