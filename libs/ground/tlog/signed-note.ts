@@ -61,7 +61,7 @@ export class NoteSigner {
 function requireText(text: string): void {
   if (!text.endsWith('\n')) throw new NoteError('a note ends with a newline');
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u0009\u000b-\u001f]/.test(text) || !text.isWellFormed())
+  if (/[\u0000-\u0009\u000b-\u001f]/.test(text) || /\p{Surrogate}/u.test(text))
     throw new NoteError('a note holds no control characters');
 }
 

@@ -18,7 +18,10 @@ const entries = new EntitySchema({
     line: { type: 'text' },
     leaf: { type: 'bytea' },
   },
-  indices: [{ name: 'log_entries_event', columns: ['event_id'], unique: true }],
+  indices: [
+    { name: 'log_entries_event', columns: ['event_id'], unique: true },
+    { name: 'log_entries_tenant', columns: ['tenant_id', 'idx'] },
+  ],
 });
 const tiles = new EntitySchema({
   name: 'log_tiles',
@@ -40,4 +43,16 @@ const checkpoints = new EntitySchema({
   },
 });
 
-export const auditEntities = [outbox, entries, tiles, checkpoints];
+const disclosures = new EntitySchema({
+  name: 'audit_disclosures',
+  columns: {
+    event_id: { type: 'uuid', primary: true },
+    tenant_id: { type: 'text' },
+    subject_id: { type: 'uuid' },
+    wrapped_key: { type: 'bytea' },
+    sealed: { type: 'bytea' },
+  },
+  indices: [{ name: 'audit_disclosures_subject', columns: ['tenant_id', 'subject_id'] }],
+});
+
+export const auditEntities = [outbox, entries, tiles, checkpoints, disclosures];

@@ -1,109 +1,137 @@
-import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
-import { once } from 'node:events';
-import { type Db, rows } from '#db';
-import { InvalidInputError, NotFoundError, shipped } from '#kernel';
-import { TileReader, consistencyProof, inclusionProof, openCheckpoint } from '#tlog';
-import { loadTiles } from './sequencer.ts';
-
-export interface LogIdentity {
-  readonly origin: string;
-  readonly verifierKey: string;
-}
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Db } from '#db';
+import { InvalidInputError, shipped } from '#kernel';
+import { TileReader, consistencyProof, openCheckpoint, prefixRoots, tilesReadBy } from '#tlog';
+import { type LogIdentity, logHead } from './log-reader.ts';
+import { askPool, noteCovering, readTiles } from './log-store.ts';
 
 export interface ExportResult {
   readonly since: number;
+  /** Size of the log at the checkpoint of the bundle. */
   readonly until: number;
+  /** Lines in the bundle. */
   readonly entries: number;
+}
+
+export interface ExportLimits {
+  /** The bundle ends at the oldest checkpoint that covers this many entries; the newest one if left out. */
+  readonly until?: number;
+  /** Only this tenant's lines. What is in the bundle is proven; that nothing of the tenant is missing is not. */
+  readonly tenantId?: string;
 }
 
 const PAGE = 5000;
 
 /**
- * Writes an export bundle: every line from `since` to the newest checkpoint, with all that an outsider needs to check it offline.
+ * Writes an export bundle: every line from `since` to a checkpoint, with all that an outsider needs to check it offline.
  *
  *     entries.jsonl   the lines; the bytes of a line are the leaf
- *     leaves.bin      leaf hashes of ALL entries 0..size, 32 bytes each: with them a bad line can be named
+ *     leaves.bin      leaf hashes of entries since..until, 32 bytes each: with them a bad line can be named
  *     checkpoint      the signed tree head
  *     log.vkey        the log's key; pin your own copy of it
- *     proof.json      consistency from `since` to the checkpoint
+ *     proof.json      the log's beginning as a few hashes, and the consistency proof from `since` to the checkpoint
+ *     policy          C2SP tlog-policy: which signatures to expect
  *     manifest.json   what is in here
- *     verify.mjs      a verifier without dependencies: node verify.mjs
+ *     verify.mjs, verify.py   two verifiers without dependencies, written apart from each other and from ours
+ *
+ * The export streams: memory stays flat, and 1e6 entries take seconds. @throws InvalidInputError, NotFoundError (empty log)
  */
-export async function exportBundle(db: Db, log: LogIdentity, since: number, folder: string): Promise<ExportResult> {
-  const head = await db.query<{ note: string }>('SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1');
-  const note = head[0]?.note;
-  if (note === undefined) throw new NotFoundError('The log is still empty.');
-  const checkpoint = openCheckpoint(note, [log.verifierKey], log.origin);
-  if (!Number.isInteger(since) || since < 0 || since > checkpoint.size)
-    throw new InvalidInputError(`since is an index from 0 to ${checkpoint.size}.`);
+export async function exportBundle(
+  db: Db,
+  log: LogIdentity,
+  since: number,
+  folder: string,
+  limits: ExportLimits = {},
+): Promise<ExportResult> {
+  const { note, size } = await chooseCheckpoint(db, log, since, limits.until);
   await mkdir(folder, { recursive: true });
+  const proof = await beginning(db, since, size);
+  let entries = 0;
+  let source: string | undefined;
   const jsonl = createWriteStream(join(folder, 'entries.jsonl'));
   const leaves = createWriteStream(join(folder, 'leaves.bin'));
-  const hash = createHash('sha256');
-  // Paged by log index: entries never move, so nothing can be skipped or repeated while others are added (case LG-02).
-  for (let from = 0; from < checkpoint.size; from += PAGE) {
-    const page = await db.query<{ idx: string; line: string; leaf: Buffer }>(
-      'SELECT idx, line, leaf FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx',
-      [from, Math.min(from + PAGE, checkpoint.size)],
-    );
-    for (const { idx, line, leaf } of page) {
-      if (!leaves.write(leaf)) await once(leaves, 'drain');
-      if (Number(idx) < since) continue;
-      hash.update(line + '\n');
-      if (!jsonl.write(line + '\n')) await once(jsonl, 'drain');
+  const pages = async function* (): AsyncGenerator<{ lines: string; hashes: Buffer }> {
+    // Paged by log index: entries never move, so nothing can be skipped or repeated while others are added (case LG-02).
+    for (let from = since; from < size; from += PAGE) {
+      const page = await db.query<{ line: string; leaf: Buffer; tenant_id: string }>(
+        'SELECT line, leaf, tenant_id FROM log_entries WHERE idx >= $1 AND idx < $2 ORDER BY idx',
+        [from, Math.min(from + PAGE, size)],
+      );
+      const mine = limits.tenantId === undefined ? page : page.filter((row) => row.tenant_id === limits.tenantId);
+      entries += mine.length;
+      if (limits.tenantId !== undefined && mine.length > 0) source ??= (JSON.parse(mine[0]!.line) as { source: string }).source;
+      yield { lines: mine.map(({ line }) => line + '\n').join(''), hashes: Buffer.concat(page.map(({ leaf }) => leaf)) };
     }
-  }
-  jsonl.end();
-  leaves.end();
-  await Promise.all([finished(jsonl), finished(leaves)]);
-  const proof = await db.tx(async (tx) => {
-    const reader = new TileReader(checkpoint.size, await loadTiles(tx, checkpoint.size));
-    return {
-      oldSize: since,
-      oldRoot: reader.range(0, since).toString('base64'),
-      hashes: consistencyProof(reader, since).map((h) => h.toString('base64')),
-    };
-  });
+  };
+  await writeBoth(pages(), jsonl, leaves);
   const manifest = {
-    format: 'assent-audit-bundle/1',
+    format: 'assent-audit-bundle/2',
     origin: log.origin,
     since,
-    until: checkpoint.size,
-    entries: checkpoint.size - since,
-    entries_sha256: hash.digest('hex'),
-    complete: true,
+    until: size,
+    entries,
+    complete: limits.tenantId === undefined,
+    ...(limits.tenantId === undefined ? {} : { source: source ?? null }),
   };
   await writeFile(join(folder, 'checkpoint'), note);
   await writeFile(join(folder, 'log.vkey'), log.verifierKey + '\n');
+  await writeFile(join(folder, 'policy'), `log ${log.verifierKey}\nquorum none\n`);
   await writeFile(join(folder, 'proof.json'), JSON.stringify(proof, null, 2) + '\n');
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n');
-  await copyFile(shipped('libs/platform/audit/verify.mjs'), join(folder, 'verify.mjs'));
-  return { since, until: checkpoint.size, entries: manifest.entries };
+  for (const verifier of ['verify.mjs', 'verify.py'])
+    await copyFile(shipped('libs/platform/audit', verifier), join(folder, verifier));
+  return { since, until: size, entries };
 }
 
-/** Proof that one event stands in the log: index, line, path to the newest checkpoint. */
-export async function proveEvent(
+async function chooseCheckpoint(
   db: Db,
   log: LogIdentity,
-  eventId: string,
-): Promise<{ index: number; line: string; proof: string[]; checkpoint: string }> {
-  return db.tx(async (tx) => {
-    const [entry] = await rows<{ idx: string; line: string }>(tx, 'SELECT idx, line FROM log_entries WHERE event_id = $1', [
-      eventId,
+  since: number,
+  until: number | undefined,
+): Promise<{ note: string; size: number }> {
+  const head = await logHead(db, log);
+  const newest = head.checkpoint.size;
+  if (!Number.isSafeInteger(since) || since < 0 || since > newest)
+    throw new InvalidInputError(`since is an index from 0 to ${newest}.`, [{ pointer: '/since', detail: `0 to ${newest}` }]);
+  if (until === undefined) return { note: head.note, size: newest };
+  if (!Number.isSafeInteger(until) || until < Math.max(since, 1) || until > newest)
+    throw new InvalidInputError(`until is a size from ${Math.max(since, 1)} to ${newest}.`, [
+      { pointer: '/until', detail: `${Math.max(since, 1)} to ${newest}` },
     ]);
-    if (!entry) throw new NotFoundError('The log has no entry for this event yet.');
-    const [head] = await rows<{ note: string }>(tx, 'SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1');
-    const { size } = openCheckpoint(head!.note, [log.verifierKey], log.origin);
-    const reader = new TileReader(size, await loadTiles(tx, size));
-    return {
-      index: Number(entry.idx),
-      line: entry.line,
-      proof: inclusionProof(reader, Number(entry.idx)).map((h) => h.toString('base64')),
-      checkpoint: head!.note,
-    };
+  const note = (await noteCovering(askPool(db), until))!;
+  return { note, size: openCheckpoint(note, [log.verifierKey], log.origin).size };
+}
+
+/** What stands for the entries before `since`: roots of their perfect subtrees, their root, and the way from it to the checkpoint. */
+async function beginning(db: Db, since: number, size: number): Promise<object> {
+  const work = (reader: TileReader) => ({
+    prefix: prefixRoots(reader, since),
+    root: reader.range(0, since),
+    hashes: consistencyProof(reader, since),
   });
+  const tiles = await readTiles(askPool(db), tilesReadBy(size, work));
+  const { prefix, root, hashes } = work(new TileReader(size, tiles));
+  const base64 = (list: Buffer[]): string[] => list.map((hash) => hash.toString('base64'));
+  return { oldSize: since, oldRoot: root.toString('base64'), prefix: base64(prefix), hashes: base64(hashes) };
+}
+
+/** One pass over the database feeds both files; the slower one sets the pace. */
+async function writeBoth(
+  pages: AsyncGenerator<{ lines: string; hashes: Buffer }>,
+  jsonl: NodeJS.WritableStream,
+  leaves: NodeJS.WritableStream,
+): Promise<void> {
+  const hashes: Buffer[] = [];
+  const lines = async function* (): AsyncGenerator<string> {
+    for await (const page of pages) {
+      hashes.push(page.hashes); // 32 bytes an entry: 32 MB for a million
+      if (page.lines !== '') yield page.lines;
+    }
+  };
+  await pipeline(Readable.from(lines()), jsonl);
+  await pipeline(Readable.from(hashes), leaves);
 }

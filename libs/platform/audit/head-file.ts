@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync, fsyncSync, closeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -9,19 +9,40 @@ export class HeadFile {
   constructor(private readonly path: string) {}
 
   read(): string | undefined {
-    return existsSync(this.path) ? readFileSync(this.path, 'utf8') : undefined;
+    try {
+      return readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
-  /** Compare-and-swap: refuses when another sequencer moved the head in between. */
+  /**
+   * Compare-and-swap: false when another sequencer moved the head in between. Durable before it returns: content, name and folder.
+   *
+   * Between read and rename another process may still move the head. Then it stands back for one batch at most: the leader, whose
+   * next swap finds a head that is not its own, checks it against the tree and moves it up again.
+   */
   swap(expected: string | undefined, next: string): boolean {
     if (this.read() !== expected) return false;
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
-    const temporary = `${this.path}.tmp`;
+    const folder = dirname(this.path);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // A name of our own: two processes must not write into one file.
+    const temporary = `${this.path}.${process.pid}.tmp`;
     const file = openSync(temporary, 'w', 0o600);
-    writeSync(file, next);
-    fsyncSync(file);
-    closeSync(file);
+    try {
+      writeSync(file, next);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
     renameSync(temporary, this.path);
+    const directory = openSync(folder, 'r');
+    try {
+      fsyncSync(directory);
+    } finally {
+      closeSync(directory);
+    }
     return true;
   }
 }
