@@ -72,7 +72,7 @@ export async function carriesMark(
   return report.found || report.log10p < -6;
 }
 
-/** One whitened sum per size of chip; the one that fits the picture's own size first. They do not depend on the key. */
+/** One sum per size of chip; the one that fits the picture's own size first. They do not depend on the key. */
 async function addUp(
   frames: AsyncIterable<RgbFrame> | Iterable<RgbFrame>,
   most: number,
@@ -93,7 +93,6 @@ async function addUp(
     for (const map of maps) map.add(luma);
     if (++used >= most) break;
   }
-  for (const map of maps) map.whiten();
   return { maps, used };
 }
 
@@ -134,6 +133,7 @@ class Search {
   }
 
   #look(stage: Stage, key: KeyReaders, { map, reader }: Reader): boolean {
+    map.whiten();
     const list = stage.geometries(map.chips);
     if (!stage.correlate) return list.some((geometry) => this.#attempt(stage.name, key.kid, reader, geometry));
     for (const geometry of list) this.#tried += key.search.shifts(map, geometry);

@@ -1,3 +1,4 @@
+export { LEAST_AUDIBLE_SECONDS, audibleSeconds } from './audible.ts';
 export { AUDIO } from './audio-layout.ts';
 export * from './detect-audio.ts';
 export { type DetectOptions, type MarkKey, type VideoMarkReport, carriesMark, detectVideoMark } from './detect-video.ts';

@@ -26,6 +26,7 @@ export function workingLuma(frame: RgbFrame): { luma: Float32Array; width: numbe
 export class SumMap {
   readonly sum: Float32Array;
   readonly weight: Float32Array;
+  #white = false;
 
   constructor(
     readonly width: number,
@@ -63,8 +64,10 @@ export class SumMap {
     }
   }
 
-  /** Divides the spectrum of the sum by the root of its own smoothed power and keeps what chips can carry. Call once, after the last frame. */
+  /** Divides the spectrum of the sum by the root of its own smoothed power and keeps what chips can carry. After the last frame. */
   whiten(): void {
+    if (this.#white) return;
+    this.#white = true;
     const re = new Float64Array(N * N);
     const im = new Float64Array(N * N);
     let mean = 0;
