@@ -7,7 +7,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
  * everybody may read and nobody can recall (DESIGN rule 8).
  */
 export const consentAssertion = z.strictObject({
-  status_url: z.string().regex(/^https?:\/\/[^\s?#@]{1,300}$/),
+  status_url: z.string().regex(/^(https?:\/\/|urn:assent:)[^\s?#@]{1,300}$/),
   record_sha256: sha256,
   scope_sha256: sha256,
   /** `none` where the evidence is an uploaded clip. */
