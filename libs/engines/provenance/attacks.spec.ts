@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { C2PA_CLAIM_SIGNING, DevelopmentAuthority, EMAIL_PROTECTION, TIME_STAMPING, createDevelopmentPki } from '#pki';
 import { MediaFolder, SPEC, chunkOf, identityOf, newIdentity, resealed, signUnchecked } from './provenance.fixture.ts';
-import { type C2paReport, readC2pa } from './read-c2pa.ts';
+import { type C2paReport, MAX_VERIFY_BYTES, readC2pa } from './read-c2pa.ts';
 import { type ClaimIdentity, signAsset } from './sign-asset.ts';
 
 const PNG = 'image/png';
@@ -222,6 +222,20 @@ describe('a manifest at another address', () => {
 });
 
 describe('bytes that are no honest file', () => {
+  it('are what their content says, whatever they are called', async () => {
+    expect(await readC2pa(folder.write('picture.mp4', signed), identity.anchors)).toMatchObject({ state: 'trusted' });
+    expect(await readC2pa(folder.write('text.png', Buffer.from('hello')), identity.anchors)).toMatchObject({
+      state: 'unparsable',
+      reasons: ['media-type-unsupported'],
+    });
+  });
+
+  it('are not read beyond the published size', async () => {
+    const path = folder.write('huge.png', signed);
+    await truncate(path, MAX_VERIFY_BYTES + 1); // sparse
+    expect(await readC2pa(path, identity.anchors)).toMatchObject({ state: 'unparsable', reasons: ['upload-too-large'] });
+  });
+
   it('give a report, never a throw', async () => {
     await mkdir(join(folder.path, 'junk'), { recursive: true });
     const junk: [string, Buffer][] = [
