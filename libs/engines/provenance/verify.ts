@@ -70,9 +70,12 @@ function watermarkCheck(c2pa: C2paReport, { state, id, video, audio }: Watermark
     return check('fails', 'The watermark in the file is not the one that the manifest names.');
   switch (state) {
     case 'match':
-      return check('holds', `The pictures carry the watermark ${id}, and they are the ones it was made for.`);
+      return check(
+        'holds',
+        `The pictures carry the watermark ${id} and look like the ones it was made for. Small changes, such as other lips, do not show here.`,
+      );
     case 'derived':
-      return check('unknown', `The pictures carry the watermark ${id} and are partly the ones it was made for.`);
+      return check('unknown', `The pictures carry the watermark ${id} and look only partly like the ones it was made for.`);
     case 'none':
       return check('unknown', 'No watermark of this deployment was found. That says nothing about where the file comes from.');
     case 'cannot_tell':

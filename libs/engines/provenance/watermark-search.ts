@@ -23,6 +23,8 @@ export interface Detection {
   readonly keys: readonly MarkKey[];
   readonly decoder: MediaDecoder;
   readonly cpuBudgetMs?: number;
+  /** Pictures from which the mark is read. Default 250. */
+  readonly maxFrames?: number;
 }
 
 export interface WatermarkReport {
@@ -42,20 +44,25 @@ export interface WatermarkReport {
   readonly reasons: readonly string[];
 }
 
-/** Pictures held against the registered thumbnails, one a second. */
+/** Pictures held against the registered thumbnails, spread over the whole clip. */
 const MOST_COMPARED = 20;
 
 /** Searches pictures and sound for our mark and holds what it finds against the registry. A file that cannot be decoded is a finding. */
 export async function searchWatermark(path: string, detection: Detection, rows: readonly MarkRow[]): Promise<WatermarkReport> {
   const reasons: string[] = [];
-  const kept: RgbFrame[] = [];
-  const budget = detection.cpuBudgetMs === undefined ? {} : { cpuBudgetMs: detection.cpuBudgetMs };
-  const video = await orReason(reasons, () =>
-    detectVideoMark(keeping(detection.decoder.frames(path), kept), detection.keys, budget),
-  );
+  const samples = new ClipSamples();
+  const { keys, decoder, ...limits } = detection;
+  let watched: WatchedFrames | undefined;
+  const video = await orReason(reasons, () => {
+    watched = new WatchedFrames(decoder.frames(path), samples);
+    return detectVideoMark(watched, keys, limits);
+  });
+  // The mark is read from the first seconds; a clip may go on with other pictures, so the rest is held against the registry too.
+  const whole = video?.found ? (await orReason(reasons, () => watched!.rest())) !== undefined : true;
+  await orReason(reasons, async () => watched?.close());
   const audio = await orReason(reasons, async () => {
-    const samples = await detection.decoder.audio(path);
-    return samples ? detectAudioMark(samples, detection.keys) : undefined;
+    const sound = await decoder.audio(path);
+    return sound ? detectAudioMark(sound, keys) : undefined;
   });
   const reports = { ...(video ? { video } : {}), ...(audio ? { audio } : {}), reasons };
   const id = video?.id ?? audio?.id;
@@ -68,18 +75,55 @@ export async function searchWatermark(path: string, detection: Detection, rows: 
   if (!row) return { state: 'cannot_tell', id, ...reports, reasons: [...reasons, 'no signed registry row names this mark'] };
   const found = { id, renderId: row.render_id, ...reports };
   if (!video?.found) return { state: 'cannot_tell', ...found, reasons: [...reasons, 'only the sound carries a mark'] };
-  const { binding, similarity } = compareThumbnails(row.thumbnails, kept, video.geometry);
-  return { state: binding, similarity, ...found };
+  const { binding, similarity } = compareThumbnails(row.thumbnails, samples.kept, video.geometry);
+  return { state: binding === 'match' && !whole ? 'derived' : binding, similarity, ...found };
 }
 
-async function* keeping(frames: AsyncIterable<RgbFrame>, kept: RgbFrame[]): AsyncIterable<RgbFrame> {
-  let next = 0;
-  for await (const frame of frames) {
-    if (frame.time >= next && kept.length < MOST_COMPARED) {
-      kept.push(frame);
-      next = frame.time + 1;
+/** Pictures evenly spread over a clip of unknown length: when there are too many, every second goes and the gap doubles. */
+class ClipSamples {
+  kept: RgbFrame[] = [];
+  #gap = 1;
+  #next = 0;
+
+  see(frame: RgbFrame): void {
+    if (!(frame.time >= this.#next)) return;
+    this.kept.push(frame);
+    if (this.kept.length > MOST_COMPARED) {
+      this.kept = this.kept.filter((_, i) => i % 2 === 0);
+      this.#gap *= 2;
     }
-    yield frame;
+    this.#next = this.kept.at(-1)!.time + this.#gap;
+  }
+}
+
+/** Shows each picture to the samples on its way, and stays open when the detector has seen enough. */
+class WatchedFrames implements AsyncIterable<RgbFrame> {
+  readonly #frames: AsyncIterator<RgbFrame>;
+  constructor(
+    frames: AsyncIterable<RgbFrame>,
+    private readonly samples: ClipSamples,
+  ) {
+    this.#frames = frames[Symbol.asyncIterator]();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RgbFrame> {
+    return { next: () => this.#next() }; // no `return`: leaving the loop closes nothing
+  }
+
+  /** Lets the remaining pictures pass. */
+  async rest(): Promise<true> {
+    while (!(await this.#next()).done);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#frames.return?.();
+  }
+
+  async #next(): Promise<IteratorResult<RgbFrame>> {
+    const step = await this.#frames.next();
+    if (!step.done) this.samples.see(step.value);
+    return step;
   }
 }
 
