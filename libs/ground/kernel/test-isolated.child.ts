@@ -14,8 +14,8 @@ export type TestRequest =
   | { act: 'exit'; withChild: boolean }
   | { act: 'spawn-and-wait' };
 
-/** A process that outlives us unless somebody ends our whole group. */
-const grandchild = (): number => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' }).pid!;
+/** A process that outlives us, by two minutes, unless somebody ends our whole group. */
+const grandchild = (): number => spawn(process.execPath, ['-e', 'setTimeout(() => {}, 120_000)'], { stdio: 'ignore' }).pid!;
 
 const reach = (port: number): Promise<string> =>
   new Promise((done) => {
