@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +8,7 @@ import { auditEntities } from '#audit';
 import { consentEntities } from '#consent';
 import { schemaDrift } from '#db';
 import { identityEntities } from '#identity';
-import { bareEnvironment, built } from '#kernel';
+import { bareEnvironment, built, shipped } from '#kernel';
 import { queueEntities } from '#queue';
 import { renderingEntities } from '#rendering';
 import { replicaEntities } from '#replicas';
@@ -81,6 +82,17 @@ describe('the schema', () => {
       (column) => column.column_name === 'tenant_id' && column.data_type === 'text' && column.is_nullable === 'NO',
     );
     expect(owned.map((column) => column.table_name).toSorted()).toEqual([...new Set(all.map((c) => c.table_name))].toSorted());
+  });
+
+  it('is explained column by column in docs/storage-schema.md', async () => {
+    const text = readFileSync(shipped('docs/storage-schema.md'), 'utf8');
+    // A section runs to the next heading; its heading names its tables.
+    const sections = text.split(/^## /m).slice(1);
+    const missing = (await columns()).filter(({ table_name, column_name }) => {
+      const section = sections.find((part) => part.split('\n')[0]!.includes(`\`${table_name}\``));
+      return !section?.includes(`\`${column_name}\``);
+    });
+    expect(missing.map((column) => `${column.table_name}.${column.column_name}`)).toEqual([]);
   });
 
   it('is made by numbered migrations that cannot be undone', async () => {
