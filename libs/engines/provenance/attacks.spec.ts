@@ -39,7 +39,7 @@ describe('a payload with one bit turned', () => {
         copy[at]! ^= 1 << bit;
         return (await read(copy)).state === 'tampered';
       }),
-      { numRuns: 8 },
+      { numRuns: 5 },
     );
   });
 
@@ -76,7 +76,7 @@ describe('a manifest with one byte changed', () => {
         if (report.state === 'trusted') expect(honest).toMatchObject(said(report));
         expect(report.state).not.toBe('none');
       }),
-      { numRuns: 30 },
+      { numRuns: 14 },
     );
   });
 });
