@@ -56,11 +56,23 @@ export function compareThumbnails(
   geometry: Geometry,
 ): { binding: Binding; similarity: number } {
   if (frames.length === 0) return { binding: 'cannot_tell', similarity: 0 };
-  const stored = track.pictures.map((picture) => Buffer.from(picture, 'base64'));
-  // Per found picture the best stored one: the clip may have been trimmed.
+  const cells = track.columns * track.rows;
+  const stored = track.pictures.map((picture) => Buffer.from(picture, 'base64')).filter(({ length }) => length === cells);
+  // The frames of one clip show the same cells, so the registered ones are prepared once: 0.13 s for 300 against 20.
+  let shown = '';
+  let registered: number[][] = [];
   const scores: number[] = [];
   for (const frame of frames) {
-    const against = stored.map((picture) => correlate(picture, track, frame, geometry)).filter((score) => score !== undefined);
+    const found = seenCells(track, frame, geometry);
+    const visible = Array.from(found, (value) => (Number.isNaN(value) ? '0' : '1')).join('');
+    if (visible.split('1').length - 1 < LEAST_CELLS) continue;
+    if (visible !== shown) {
+      shown = visible;
+      registered = stored.map((grey) => lessSurroundings(Float64Array.from(found, (value, i) => (Number.isNaN(value) ? value : grey[i]!)), track)); // prettier-ignore
+    }
+    const picture = lessSurroundings(found, track);
+    // Per found picture the best stored one: the clip may have been trimmed.
+    const against = registered.map((one) => pearson(one, picture)).filter((score) => score !== undefined);
     if (against.length > 0) scores.push(Math.max(...against));
   }
   if (scores.length === 0) return { binding: 'cannot_tell', similarity: 0 };
@@ -69,8 +81,8 @@ export function compareThumbnails(
   return { binding: similarity >= DERIVED ? 'derived' : 'transplant_suspected', similarity };
 }
 
-/** Correlation over the cells of the stored picture that the found one shows; undefined when too little is seen to tell. */
-function correlate(stored: Buffer, track: ThumbnailTrack, frame: RgbFrame, geometry: Geometry): number | undefined {
+/** The cells of the stored pictures as the found one shows them; NaN for those outside of it. */
+function seenCells(track: ThumbnailTrack, frame: RgbFrame, geometry: Geometry): Float64Array {
   // A clip marked with 96 chips and cut to half looks like one with 48: the registry knows how many it were.
   const seen = (geometry.chips * geometry.scale) / track.chips;
   const short = Math.min(frame.width, frame.height);
@@ -87,9 +99,7 @@ function correlate(stored: Buffer, track: ThumbnailTrack, frame: RgbFrame, geome
       found[row * track.columns + column] = cellMean(frame, x, y, cell) ?? Number.NaN;
     }
   }
-  const registered = Float64Array.from(stored, (grey, i) => (Number.isNaN(found[i]!) ? Number.NaN : grey));
-  if (found.filter((value) => !Number.isNaN(value)).length < LEAST_CELLS) return undefined;
-  return pearson(lessSurroundings(registered, track), lessSurroundings(found, track));
+  return found;
 }
 
 /**
