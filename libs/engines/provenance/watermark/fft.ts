@@ -51,10 +51,16 @@ export class Fft {
 
   /** A whole n × n plane. The frequency plane comes out transposed, the same way for every plane, so products and inverses agree. */
   plane(re: Float64Array, im: Float64Array, inverse: boolean): void {
-    for (let y = 0; y < this.n; y++) this.run(re, im, y * this.n, inverse);
+    // A picture fills part of the plane: rows of zeros stay zeros.
+    for (let y = 0; y < this.n; y++) if (!this.#isZero(re, im, y * this.n)) this.run(re, im, y * this.n, inverse);
     this.#transpose(re);
     this.#transpose(im);
     for (let y = 0; y < this.n; y++) this.run(re, im, y * this.n, inverse);
+  }
+
+  #isZero(re: Float64Array, im: Float64Array, offset: number): boolean {
+    for (let i = offset; i < offset + this.n; i++) if (re[i] !== 0 || im[i] !== 0) return false;
+    return true;
   }
 
   #transpose(plane: Float64Array): void {

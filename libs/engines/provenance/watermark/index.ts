@@ -13,3 +13,4 @@ export {
   thumbnailTrack,
 } from './thumbnail-track.ts';
 export { type VideoMarkerOptions, VideoMarker, createVideoMarker } from './video-marker.ts';
+export { benchWatermark } from './watermark-bench.ts';
