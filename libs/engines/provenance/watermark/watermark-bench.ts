@@ -60,7 +60,7 @@ export async function benchWatermark({ frames = 50, searchBudgetMs = 60_000 } = 
     });
   }
   const sound = Float32Array.from({ length: 10 * AUDIO.sampleRate }, (_, i) => 0.2 * Math.sin(i / 9) * Math.sin(i / 4001) + 0.05 * Math.sin(i * i)); // prettier-ignore
-  let marked = sound;
+  let marked: Float32Array = sound;
   figures.push({
     name: 'mark 10 s of sound',
     value: round(await cpuOf(() => (marked = markAudio(sound, key, id)))),
