@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { auditEntities } from '#audit';
@@ -188,8 +189,10 @@ describe('several processes at once (case OP-01)', () => {
     const victim = migrator({ urls: [url], pauseMs: 600_000 });
     await hear(victim.said, 'half-way');
     const next = migrator({ urls: [url], pauseMs: 0 });
-    // Until it really waits for the lock that the victim holds.
-    while ((await ask(url, `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).length === 0);
+    // Until it really waits for the lock that the victim holds. Other tests share the server, and their locks are in the same view.
+    const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    while ((await ask(url, waiting)).length === 0) await sleep(50);
     victim.child.kill('SIGKILL');
     await once(victim.child, 'exit');
     expect((await hear(next.said, 'migrated'))['names']).toEqual(['Halves1999999999999']);
