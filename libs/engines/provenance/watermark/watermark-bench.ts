@@ -36,9 +36,9 @@ export async function benchWatermark({ frames = 50, searchBudgetMs = 60_000 } = 
     const reference = picture.slice();
     figures.push({
       name: `mark a frame of ${side} × ${side} (WASM SIMD)`,
-      value: round(await cpuOf(() => marker.mark(picture.slice()), 200)),
+      value: round(await cpuOf(() => marker.mark(picture), 4 * frames)),
       unit: 'CPU ms',
-      peer: { name: 'TypeScript reference', value: round(await cpuOf(() => addChangeReference(reference, change), 20)) },
+      peer: { name: 'TypeScript reference', value: round(await cpuOf(() => addChangeReference(reference, change), frames)) },
     });
     figures.push({ name: `mark at ${side} × ${side}, PSNR-Y`, value: round(10 * Math.log10(255 ** 2 / power)), unit: 'dB' });
     const clip: RgbFrame[] = Array.from({ length: frames }, (_, i) => {
