@@ -18,7 +18,8 @@ export class VerificationService {
   /** Always answers with a report, also for a forgery. */
   async verify(path: string, options: VerifyOptions): Promise<PlatformVerification> {
     const report = await verify(path, options);
-    const url = report.c2pa.consent?.status_url;
+    // Only a trusted manifest may name a consent: a forgery that copied somebody's link must not show that person's status.
+    const url = report.c2pa.state === 'trusted' ? report.c2pa.consent?.status_url : undefined;
     const token = url?.match(/\/consents\/([^/]+)\/status$/)?.[1];
     const consentStatus = token === undefined ? ('not-named' as const) : (await this.consent.status(token)).status;
     const [entry] = await this.db.query<{ idx: string }>(
