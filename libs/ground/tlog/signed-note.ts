@@ -82,12 +82,17 @@ interface NoteVerifier {
   readonly key: KeyObject;
 }
 
+/** y < 2^255 − 19. OpenSSL takes larger ones, other verifiers do not: such a key would split them over one log. */
+const isCanonicalPoint = (raw: Uint8Array): boolean =>
+  (raw[31]! & 0x7f) !== 0x7f || raw[0]! < 0xed || raw.subarray(1, 31).some((byte) => byte !== 0xff);
+
 export function parseVerifierKey(text: string): NoteVerifier {
   const match = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim());
   if (!match) throw new NoteError('not a verifier key');
   const bytes = decode64(match[3]!);
   if (bytes[0] !== ED25519 || bytes.length !== 33) throw new NoteError('not an Ed25519 verifier key');
   const raw = bytes.subarray(1);
+  if (!isCanonicalPoint(raw)) throw new NoteError('the verifier key is not written as RFC 8032 demands');
   const hash = keyHash(match[1]!, ED25519, raw);
   if (hash.toString('hex') !== match[2]) throw new NoteError('the verifier key does not match its hash');
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' });

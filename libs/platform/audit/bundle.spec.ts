@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createPublicKey, verify } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InvalidInputError, NotFoundError } from '#kernel';
+import { InvalidInputError, NotFoundError, packageRoot } from '#kernel';
 import { type TestDatabase, testDatabase } from '#testing';
 import { CompactRange, leafHash, signCheckpoint } from '#tlog';
 import { auditEntities } from './audit.entities.ts';
@@ -326,3 +327,35 @@ it('travels alone: the verifiers run in the folder of the bundle without anythin
   );
   rmSync(alone, { recursive: true });
 });
+
+const VECTORS = join(packageRoot(), '../shared/corpora/ed25519-edge-cases/ed25519vectors.json');
+it.skipIf(!PYTHON || !existsSync(VECTORS))(
+  'verify.py and OpenSSL agree on all 914 Ed25519 edge cases whose key is written canonically',
+  () => {
+    interface Vector {
+      key: string;
+      sig: string;
+      msg: string;
+      flags: string[] | null;
+    }
+    const vectors = (JSON.parse(readFileSync(VECTORS, 'utf8')) as Vector[]).filter((v) => !v.flags?.includes('non_canonical_A'));
+    const openssl = vectors.map(({ key, sig, msg }) => {
+      const x = Buffer.from(key, 'hex').toString('base64url');
+      return verify(
+        null,
+        Buffer.from(msg),
+        createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }),
+        Buffer.from(sig, 'hex'),
+      );
+    });
+    const script = `import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import verify
+hexed = lambda v, name: bytes.fromhex(v[name])
+print(json.dumps([bool(verify.ed25519(hexed(v, 'key'), v['msg'].encode(), hexed(v, 'sig'))) for v in json.load(sys.stdin)]))`;
+    const python = spawnSync('python3', ['-c', script, good], { encoding: 'utf8', input: JSON.stringify(vectors) });
+    expect(python.stderr).toBe('');
+    expect(JSON.parse(python.stdout)).toEqual(openssl);
+  },
+);

@@ -1,5 +1,5 @@
 import { DomainError } from '#kernel';
-import { type NoteSigner, TileReader, openCheckpoint, tilesReadBy } from '#tlog';
+import { type Checkpoint, NoteError, type NoteSigner, TileReader, openCheckpoint, tilesReadBy } from '#tlog';
 import { type Ask, readTiles } from './log-store.ts';
 
 /** The database holds less log than was published, or another one: it was restored or changed. A person must look before anything is added. */
@@ -23,7 +23,15 @@ export async function requireContinues(
   published: string | undefined,
   current: string | undefined,
 ): Promise<void> {
-  const open = (note: string) => openCheckpoint(note, [signer.verifierKey], signer.name);
+  const open = (note: string): Checkpoint => {
+    try {
+      return openCheckpoint(note, [signer.verifierKey], signer.name);
+    } catch (cause) {
+      if (!(cause instanceof NoteError)) throw cause;
+      const why = `A head of the log is not signed by this log's key (${cause.message}): the key store and the log do not belong together.`;
+      throw new LogRolledBackError(why, {}, { cause });
+    }
+  };
   const now = current === undefined ? undefined : open(current);
   if (published === undefined) {
     if (!now) return;

@@ -1,12 +1,15 @@
 export * from './audit.entities.ts';
 export * from './audit.events.ts';
 export * from './audit.ts';
+export * from './bench-log.ts';
 export * from './bundle-report.ts';
 export * from './bundle-verifier.ts';
 export * from './bundle.ts';
+export * from './reconcile.ts';
 export { LogRolledBackError } from './head-check.ts';
 export * from './head-file.ts';
 export * from './log-line.ts';
 export * from './log-reader.ts';
 export { type Disclosure, type DisclosureSealer, type PersonalFields, disclose, disclosureDigest } from './personal-data.ts';
 export * from './sequencer.ts';
+export * from './tile-files.ts';

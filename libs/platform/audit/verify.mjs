@@ -33,7 +33,8 @@ function openCheckpoint(note, vkey, origin) {
     /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/.exec(vkey.trim()) ?? end('checkpoint-forged', 'no verifier key');
   const raw = strict64(value).subarray(1);
   const keyId = sha(Buffer.from(`${name}\n`), Buffer.from([1]), raw).subarray(0, 4);
-  if (raw.length !== 32 || keyId.toString('hex') !== id) end('checkpoint-forged', 'the verifier key is damaged');
+  const canonical = (raw[31] & 0x7f) !== 0x7f || raw[0] < 0xed || raw.subarray(1, 31).some((byte) => byte !== 0xff); // y < 2^255 - 19
+  if (raw.length !== 32 || !canonical || keyId.toString('hex') !== id) end('checkpoint-forged', 'the verifier key is damaged');
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.toString('base64url') }, format: 'jwk' });
   const cut = note.lastIndexOf('\n\n');
   if (cut < 0 || !note.endsWith('\n')) end('checkpoint-forged', 'no signature block');
