@@ -10,19 +10,32 @@ const guide = readFileSync(shipped('docs/guides/auditor.md'), 'utf8');
 const format = readFileSync(shipped('docs/log-format.md'), 'utf8');
 
 describe("the auditor's guide", () => {
-  /** Kinds named in the first column of its table; `.paused` after `consent.withdrawn` is short for `consent.paused`. */
-  const kinds = [...guide.matchAll(/^\| (`[a-z.]+`[^|]*)\|/gm)].flatMap(([, column]) => {
-    let family = '';
-    return [...column!.matchAll(/`([a-z]*)\.([a-z]+)`/g)].map(([, named, verb]) => `${(family = named || family)}.${verb!}`);
+  /** Kind → members, as the guide's table has them. A row may name two kinds. */
+  const table = new Map(
+    [...guide.matchAll(/^\| (`[a-z]+\.[a-z]+`[^|]*)\|([^|]*)\|/gm)].flatMap(([, kinds, members]) =>
+      [...kinds!.matchAll(/`([a-z.]+)`/g)].map(
+        ([, kind]) => [kind!, [...members!.matchAll(/`(\w+)`/g)].map(([, name]) => name!).toSorted()] as const,
+      ),
+    ),
+  );
+
+  it('explains every kind of event, and no kind that does not exist', () => {
+    expect([...table.keys()].toSorted()).toEqual([...AUDIT_EVENT_KINDS].toSorted());
   });
 
-  it('explains every kind of event once, and no kind that does not exist', () => {
-    expect(kinds.toSorted()).toEqual([...AUDIT_EVENT_KINDS].toSorted());
+  it('names exactly the members of each', () => {
+    for (const option of auditEvent.options)
+      expect(table.get(option.shape.kind.value), option.shape.kind.value).toEqual(
+        Object.keys(option.shape.data.shape).toSorted(),
+      );
   });
-});
 
-it('the format explains every word of a verdict', () => {
-  for (const word of TAMPERINGS) expect(format).toContain(`**\`${word}\`**`);
+  it('explains every word of a verdict, as the format does', () => {
+    for (const word of TAMPERINGS) {
+      expect(guide).toContain(`\`${word}\``);
+      expect(format).toContain(`**\`${word}\`**`);
+    }
+  });
 });
 
 describe('the example of the format', () => {
