@@ -68,7 +68,7 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
     { provide: KeyStore, useValue: keys },
     { provide: Objects, useValue: objects },
     { provide: Scratch, useValue: scratch },
-    { provide: Audit, useValue: new Audit() },
+    { provide: Audit, useValue: new Audit(keys) },
     { provide: Jobs, useValue: jobs },
     { provide: ReceiptKey, useValue: receipts },
     { provide: MediaKit, useValue: media },

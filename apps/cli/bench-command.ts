@@ -14,6 +14,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fit: async ({ video }) => (await import('./fit-bench.ts')).fitBench(video),
   synthetic: async () => (await import('#synthetic')).benchSynthetic(),
   media: async ({ video }) => (await import('#media')).benchMedia(video === undefined ? {} : { file: video }),
+  provenance: async () => (await import('#provenance')).benchProvenance(),
+  watermark: async () => (await import('#provenance')).benchWatermark(),
   track: async () => (await import('#inference')).benchTrack(),
   survey: async () => (await import('#inference')).benchSurvey(),
   solver: async () => (await import('#face')).benchSolver(),

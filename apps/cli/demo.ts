@@ -8,7 +8,7 @@ import { NestFactory } from '@nestjs/core';
 import { exportBundle, verifyBundle } from '#audit';
 import { ConsentService, type ConsentRow } from '#consent';
 import { SubjectsService, requireOnePerson, surveyClip } from '#identity';
-import { type Principal, type ProblemDocument, DomainError, childrenHaveNoNetwork } from '#kernel';
+import { type Principal, DomainError } from '#kernel';
 import type { MediaProbe } from '#media';
 import { formatAnchors } from '#provenance';
 import { JobWorker } from '#queue';
@@ -20,20 +20,13 @@ import { VerificationService } from '#verification';
 import { AppModule } from '../app.module.ts';
 import { jobHandlers } from '../job-handlers.ts';
 import type { Platform } from '../platform.module.ts';
+import { consentRequest } from './demo-consent.ts';
 import type { DemoOptions } from './demo-options.ts';
-import { machine } from './machine.ts';
+import { describeProblem, requireGoingWell } from './job-problem.ts';
+import { environmentOf } from './environment.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { Stages } from './stages.ts';
 import { makeSyntheticClips } from './synthetic-clips.ts';
-
-/** A job ended with a refusal or a fault; carries its problem document on. */
-class JobProblem extends DomainError {
-  override readonly problem;
-  constructor(document: ProblemDocument) {
-    super(document.detail);
-    this.problem = { slug: document.code, status: document.status, title: document.title };
-  }
-}
 
 /** The gate said no: exit 3. */
 const GATE_SLUGS = [
@@ -101,7 +94,7 @@ export class Demo {
     }
     await this.#worker.stop();
     await this.#app.close();
-    const sentence = problem === undefined ? undefined : describe(problem, faults);
+    const sentence = problem === undefined ? undefined : describeProblem(problem, faults);
     await this.#report(problem === undefined, sentence);
     return {
       exitCode: problem === undefined ? 0 : refused ? 3 : 1,
@@ -114,13 +107,14 @@ export class Demo {
     const clips = this.options.clips
       ? { consentClip: resolve(this.options.clips.consentVideo), footage: resolve(this.options.clips.video) }
       : await this.#drawSubject(scratch);
-    const consent = await this.#giveConsent(clips.consentClip);
     try {
+      const consent = await this.#giveConsent(clips.consentClip);
       const trainingId = await this.#train(consent, clips.footage);
       const renderId = await this.#render(trainingId);
       await this.#verify(renderId);
     } finally {
-      if (this.options.clips && !this.signal.aborted) await this.#erase(consent);
+      // When we are told to stop, the caller ends the children first and then calls forgetPerson itself.
+      if (!this.signal.aborted) await this.#erase();
     }
   }
 
@@ -223,9 +217,7 @@ export class Demo {
         for (;;) {
           this.signal.throwIfAborted();
           const job = await this.platform.jobs.get(ACTOR.tenantId, jobId);
-          if (job.state === 'failed' || job.state === 'cancelled')
-            throw new JobProblem(job.error ?? cancelledProblem(job.cancel_reason));
-          if (job.state === 'succeeded' || steps.slice(i + 1).some((later) => heard.has(later))) break;
+          if (requireGoingWell(job) || steps.slice(i + 1).some((later) => heard.has(later))) break;
           const now = heard.get(step);
           if (now)
             update(now.total > 1 ? now.done / now.total : undefined, now.psnr === undefined ? '' : `${now.psnr.toFixed(1)} dB`);
@@ -311,9 +303,7 @@ export class Demo {
     for (;;) {
       this.signal.throwIfAborted();
       const job = await this.platform.jobs.get(ACTOR.tenantId, jobId);
-      if (job.state === 'succeeded') return;
-      if (job.state === 'failed' || job.state === 'cancelled')
-        throw new JobProblem(job.error ?? cancelledProblem(job.cancel_reason));
+      if (requireGoingWell(job)) return;
       await new Promise((next) => setTimeout(next, 100));
     }
   }
@@ -323,7 +313,7 @@ export class Demo {
       await this.platform.sequencer.drain();
       const { anchors } = this.platform.signing.identity;
       const render = await this.#app.get(RenderingService).get(ACTOR.tenantId, renderId);
-      const marks = (await this.#app.get(RenderingService).marks(ACTOR.tenantId)).filter((row) => row.length > 0);
+      const marks = await this.#app.get(RenderingService).marks(ACTOR.tenantId, renderId);
       await writeFile(join(this.#out, 'trust-anchors.pem'), formatAnchors(anchors));
       await writeFile(join(this.#out, 'marks.json'), JSON.stringify({ format: 'assent-marks/1', rows: marks }, null, 2) + '\n');
       const { tools, sandbox } = this.platform.media;
@@ -350,14 +340,38 @@ export class Demo {
     });
   }
 
-  /** A real person's demonstration leaves nothing that could be read again. */
-  #erase(consent: ConsentRow): Promise<void> {
-    return this.#stages.run('erase', async () => {
-      const consents = this.#app.get(ConsentService);
-      await consents.withdraw(ACTOR, consent.id);
-      await consents.eraseSubject(ACTOR, consent.subject_id);
+  /** A real person's demonstration leaves nothing that could be read again, however it ends. */
+  async #erase(): Promise<void> {
+    if (this.options.clips === undefined || this.#ids['subject'] === undefined) return;
+    await this.#stages.run('erase', async () => {
+      await this.forgetPerson();
       return { value: undefined, figures: { key: 'destroyed' } };
     });
+  }
+
+  /** Ends the consent of a real person and destroys the key; nothing to do for somebody who does not exist. Safe to repeat. */
+  async forgetPerson(): Promise<void> {
+    const { subject, consent } = this.#ids;
+    if (this.options.clips === undefined || subject === undefined) return;
+    const consents = this.#app.get(ConsentService);
+    const state = consent === undefined ? undefined : (await consents.get(ACTOR, consent)).state;
+    if (state === 'given' || state === 'paused') await consents.withdraw(ACTOR, consent!);
+    else if (state === 'requested') await consents.abandon(ACTOR, consent!);
+    await consents.eraseSubject(ACTOR, subject);
+    await this.#untilEverybodyKnows(subject);
+  }
+
+  /** The registry drops the person's thumbnails in a job of its own; the demo does not end before it. */
+  async #untilEverybodyKnows(subject: string): Promise<void> {
+    for (let patience = 100; patience > 0; patience--) {
+      const open = await this.platform.db.query(
+        `SELECT 1 FROM jobs WHERE subject_id = $1 AND kind = 'consent.propagate' AND finished_at IS NULL`,
+        [subject],
+      );
+      if (open.length === 0) return;
+      await new Promise((next) => setTimeout(next, 100));
+    }
+    throw new Error('the erasure was not carried to every room within 10 s');
   }
 
   #exportAudit(): Promise<void> {
@@ -375,15 +389,10 @@ export class Demo {
   }
 
   async #report(ok: boolean, problem: string | undefined): Promise<void> {
-    const { media, databaseVersion } = this.platform;
     const report = {
       ok,
       demo: true,
-      machine: machine(),
-      postgres: databaseVersion,
-      ffmpeg: `${media.tools.version} (${media.tools.source})`,
-      sandbox: { tier: media.sandbox.tier, fitHasNetwork: !childrenHaveNoNetwork() },
-      warnings: [media.tools.warning, media.sandbox.warning].filter((text) => text !== undefined),
+      ...environmentOf(this.platform),
       assurance: 'none: the evidence of consent is an uploaded clip',
       ...(problem === undefined ? {} : { problem }),
       stages: this.#stages.reports,
@@ -394,55 +403,3 @@ export class Demo {
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100;
-
-const cancelledProblem = (reason: string | null): ProblemDocument => ({
-  type: 'about:blank',
-  title: 'The job was cancelled',
-  status: 409,
-  detail: `The job was cancelled (${reason ?? 'user'}).`,
-  code: 'job-cancelled',
-});
-
-function describe(problem: unknown, faults: readonly unknown[]): string {
-  if (problem instanceof DomainError) {
-    const cause = problem.problem.slug === 'internal-error' && faults.length > 0 ? ` (${String(faults[0])})` : '';
-    return `${problem.problem.slug}: ${problem.message}${cause}`;
-  }
-  return String(problem);
-}
-
-/** What the demonstration asks of its subject. A real person's consent covers an evaluation for 24 hours and nothing else. */
-function consentRequest(subjectId: string, real: boolean): object {
-  const validUntil = new Date(Date.now() + (real ? 24 * 3600 * 1000 : 365 * 24 * 3600 * 1000));
-  return {
-    subjectId,
-    scope: {
-      purposes: real ? ['evaluation'] : ['training', 'async_video'],
-      intended_uses: ['a demonstration of Assent on this machine'],
-      allowed_emotions: ['neutral', 'happiness'],
-      max_intensity: 0.5,
-      languages: ['en'],
-      realtime: false,
-      max_renders: null,
-      audience_min_age: 0,
-      prohibited_uses: ['anything outside this machine'],
-      script_preapproval: false,
-      export_model: !real,
-    },
-    language: 'en',
-    notice: {
-      id: 'demo-notice',
-      version: '1',
-      text: 'A clip is made into a drivable replica of the head in it, on this machine, to show how Assent works. It can be withdrawn at any time; every output is labelled, marked and logged.',
-    },
-    controller: {
-      party_id: 'demo',
-      party_name: 'The operator of this machine',
-      party_address: 'this machine',
-      party_contact: 'the person who typed the command',
-    },
-    jurisdiction: 'EU',
-    validUntil,
-    zone: 'UTC',
-  };
-}

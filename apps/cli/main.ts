@@ -63,11 +63,12 @@ async function demo(args: string[]): Promise<number> {
   );
   for (const warning of [platform.media.tools.warning, platform.media.sandbox.warning])
     if (warning !== undefined) console.warn(`! ${warning}`);
+  const demo = new Demo(options, platform, display, stop.signal);
   const aborted = new Promise<never>((_, fail) =>
     stop.signal.addEventListener('abort', () => fail(stop.signal.reason as Error), { once: true }),
   );
   try {
-    const outcome = await Promise.race([new Demo(options, platform, display, stop.signal).run(), aborted]);
+    const outcome = await Promise.race([demo.run(), aborted]);
     console.log(`\n${stageTable(outcome.stages.reports)}\n`);
     if (outcome.problem !== undefined)
       console.log(outcome.exitCode === 3 ? `Refused by the gate: ${outcome.problem}` : `Failed: ${outcome.problem}`);
@@ -80,7 +81,8 @@ async function demo(args: string[]): Promise<number> {
     if (!stop.signal.aborted) throw error;
     // Told to stop: end the children first, so that nobody writes into the scratch folder that close() empties.
     killIsolatedChildren();
-    console.log('\nStopped. Nothing was published; run the demo again to start over.');
+    console.log('\nStopped. Run the demo again to start over.');
+    await demo.forgetPerson().catch((late: unknown) => console.error(`the person’s key could not be destroyed: ${String(late)}`));
     await platform.close().catch((late: unknown) => console.error(`while stopping: ${String(late)}`));
     return 130;
   }

@@ -190,6 +190,10 @@ describe('withdraw and erase', () => {
     );
     await expect(objects.readAll('acme', staged.id)).rejects.toBeInstanceOf(ErasedError);
     await expect(subjects.get('acme', row.subject_id)).resolves.toMatchObject({ state: 'erased' });
+    const told = await t.db.query(`SELECT payload ->> 'state' AS state FROM jobs WHERE subject_id = $1 ORDER BY id`, [
+      row.subject_id,
+    ]);
+    expect(told).toEqual([{ state: 'withdrawn' }, { state: 'erased' }]);
     // The log still says what happened, by pseudonym.
     expect(
       await t.db.query(

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyBundle } from '#audit';
 import { built, packageRoot } from '#kernel';
+import { findMediaTools } from '#media';
 import { parseAnchors, verify } from '#provenance';
 import { temporaryHome } from '#testing';
 
@@ -19,6 +20,10 @@ const runCli = (home: string, args: string[]): Promise<{ code: number | null; ou
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (out += text));
     child.once('close', (code) => done({ code, out }));
   });
+
+/** Key files of all subjects below a home. */
+const subjectFiles = (home: string): string[] =>
+  readdirSync(join(home, 'keys/tenants'), { recursive: true, encoding: 'utf8' }).filter((file) => /subjects\/.+\./.test(file));
 
 let place: Awaited<ReturnType<typeof temporaryHome>>;
 beforeAll(async () => void (place = await temporaryHome()));
@@ -157,6 +162,40 @@ describe('the demo with an impostor', () => {
       false,
     );
   }, 900_000);
+});
+
+describe('a real person’s demonstration that goes wrong', () => {
+  it('destroys the key when the consent clip shows nobody, and says what to do', async () => {
+    const home = join(place.home, 'nobody');
+    const clip = join(place.home, 'nobody.mp4');
+    const { ffmpeg } = await findMediaTools();
+    execFileSync(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=25:d=9', '-pix_fmt', 'yuv420p', clip]);
+    const run = await runCli(home, ['demo', '--out', join(home, 'out'), '--video', clip, '--consent-video', clip]);
+    expect(run.code, run.out.slice(-2000)).toBe(1);
+    expect(run.out).toMatch(/footage-quality: .*No face was found\. Sit upright/);
+    expect(subjectFiles(home)).toEqual([expect.stringMatching(/\.destroyed$/)]);
+  }, 120_000);
+});
+
+describe('Ctrl-C', () => {
+  it('stops the demo cleanly: 130, empty scratch, no server left, and the next start works', async () => {
+    const home = join(place.home, 'stopped');
+    const child = spawn(process.execPath, [built('apps/cli/main.js'), 'demo', '--out', join(home, 'out')], {
+      cwd: packageRoot(),
+      env: { PATH: process.env['PATH'], ASSENT_HOME: home },
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      if (text.includes('… subject')) setTimeout(() => child.kill('SIGINT'), 1000);
+    });
+    const code = await new Promise((done) => child.once('close', done));
+    expect(code, out).toBe(130);
+    expect(out).toContain('Stopped.');
+    expect(readdirSync(join(home, 'scratch'))).toEqual([]);
+    expect(existsSync(join(home, 'postgres/data/postmaster.pid'))).toBe(false);
+    expect((await runCli(home, ['migrate'])).code).toBe(0);
+  }, 120_000);
 });
 
 describe('the command line', () => {

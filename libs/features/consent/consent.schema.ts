@@ -17,7 +17,10 @@ export type Purpose = z.infer<typeof purposeSchema>;
 export const assuranceSchema = z.object({ scheme: z.literal('NIST-63A-4'), level: z.enum(['none', 'IAL1', 'IAL2', 'IAL3']) });
 export type Assurance = z.infer<typeof assuranceSchema>;
 
-/** The likeness scope: limits that every render is held against. */
+/**
+ * The likeness scope. Purposes, term and `export_model` are enforced today; emotions, intensity, languages and counts are recorded and
+ * signed, and wait for the emotion policy (README, "What is not claimed").
+ */
 export const scopeSchema = z.strictObject({
   purposes: z.array(purposeSchema).min(1).refine((list) => new Set(list).size === list.length, 'a purpose is named twice'),
   intended_uses: z.array(z.string().min(3).max(200)).min(1).refine((list) => !list.some((use) => /\bany( |-)?(use|purpose)\b/i.test(use)), 'name the uses; "any use" is not one'),

@@ -142,6 +142,10 @@ export class ConsentService {
   resume(principal: Principal, id: string): Promise<ConsentRow> {
     return this.change(principal, id, 'given', 'consent.resumed');
   }
+  /** The person never gave it: the request ends without an answer. */
+  abandon(principal: Principal, id: string): Promise<ConsentRow> {
+    return this.change(principal, id, 'abandoned', 'consent.refused');
+  }
   refuse(principal: Principal, id: string): Promise<ConsentRow> {
     return this.change(principal, id, 'refused', 'consent.refused');
   }
@@ -151,13 +155,21 @@ export class ConsentService {
    */
   async eraseSubject(principal: Principal, subjectId: string): Promise<void> {
     await this.db.tx(async (tx) => {
-      const open = (await consents.ofSubject(tx, principal.tenantId, subjectId)).filter(
-        (row) => !consentTransitions.isTerminal(row.state),
-      );
+      const all = await consents.ofSubject(tx, principal.tenantId, subjectId);
+      const open = all.filter((row) => !consentTransitions.isTerminal(row.state));
       if (open.length > 0)
         throw new StateConflictError('A consent of this person is still open. Withdraw it first.', {
           consents: open.map((row) => row.id),
         });
+      // Whoever keeps something of this person outside the key's reach removes it.
+      for (const row of all) {
+        await this.jobs.enqueue(tx, {
+          tenantId: principal.tenantId,
+          kind: CONSENT_CHANGED_JOB,
+          subjectId,
+          payload: { consentId: row.id, state: 'erased' },
+        });
+      }
       await this.subjects.beginErasure(tx, principal.tenantId, subjectId);
     });
     await this.subjects.finishErasure(principal, subjectId);

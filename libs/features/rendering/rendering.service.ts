@@ -116,11 +116,11 @@ export class RenderingService implements JobHandler {
     return row;
   }
 
-  /** Signed registry rows of a tenant. */
-  async marks(tenantId: string): Promise<string[]> {
+  /** Signed registry rows: of one render, or of a tenant. They hold small pictures of the person, so ask for no more than you need. */
+  async marks(tenantId: string, renderId?: string): Promise<string[]> {
     const found = await this.deps.db.query<{ row: string }>(
-      'SELECT row FROM marks WHERE tenant_id = $1 ORDER BY created_at, id',
-      [tenantId],
+      'SELECT row FROM marks WHERE tenant_id = $1 AND ($2::uuid IS NULL OR render_id = $2) ORDER BY created_at, id',
+      [tenantId, renderId ?? null],
     );
     return found.map(({ row }) => row);
   }
@@ -203,9 +203,18 @@ export class RenderingService implements JobHandler {
   /** A consent that ended or paused cancels what is being made on it; published renders follow the person's choice, later. */
   async followConsent(tx: Tx, principal: Principal, consentId: string, state: string): Promise<void> {
     if (state === 'given') return;
+    if (state === 'erased') {
+      // Registry rows carry thumbnails: a likeness, and the only one that does not lie under the person's key.
+      await rows(tx, 'DELETE FROM marks WHERE tenant_id = $1 AND render_id IN (SELECT id FROM renders WHERE consent_id = $2)', [
+        principal.tenantId,
+        consentId,
+      ]);
+      return;
+    }
+    // No row lock: an effect locks its job first, and cancel() below decides by the job's own state.
     const open = await rows<RenderRow>(
       tx,
-      `SELECT * FROM renders WHERE tenant_id = $1 AND consent_id = $2 AND state IN ('queued', 'rendering', 'marking', 'self_check') ORDER BY id FOR UPDATE`,
+      `SELECT * FROM renders WHERE tenant_id = $1 AND consent_id = $2 AND state IN ('queued', 'rendering', 'marking', 'self_check') ORDER BY id`,
       [principal.tenantId, consentId],
     );
     for (const render of open) if (render.job_id) await this.deps.jobs.cancel(tx, principal.tenantId, render.job_id, 'consent');

@@ -157,9 +157,10 @@ export class TrainingService implements JobHandler {
   /** A consent that ended or paused cancels what runs on it. */
   async followConsent(tx: Tx, principal: Principal, consentId: string, state: string): Promise<void> {
     if (state === 'given') return;
+    // No row lock: an effect locks its job first, and cancel() below decides by the job's own state.
     const running = await rows<TrainingRow>(
       tx,
-      `SELECT * FROM trainings WHERE tenant_id = $1 AND consent_id = $2 AND finished_at IS NULL ORDER BY id FOR UPDATE`,
+      `SELECT * FROM trainings WHERE tenant_id = $1 AND consent_id = $2 AND finished_at IS NULL ORDER BY id`,
       [principal.tenantId, consentId],
     );
     for (const training of running)

@@ -8,7 +8,7 @@ const schema = z.object({
   NODE_ENV: z
     .enum(['development', 'test', 'production'])
     .default('development')
-    .describe('production refuses development helpers'),
+    .describe('named in reports; no behaviour depends on it yet'),
   ASSENT_HOME: z.string().min(1).default('.assent').describe('folder for keys, objects and the embedded database'),
   DATABASE_URL: z.string().startsWith('postgres').optional().describe('PostgreSQL to use instead of the embedded one'),
   QUEUE_BACKEND: z.enum(['postgres']).default('postgres').describe('what wakes workers'),

@@ -111,7 +111,7 @@ function healSymlinks(native: string): void {
 const relativeTarget = (source: string, target: string): string =>
   dirname(source) === dirname(target) ? source.slice(dirname(source).length + 1) : join('..', source);
 
-/** PostgreSQL refuses to run as root: give it uid 1000 inside a user namespace, or the nobody user where namespaces are closed. */
+/** PostgreSQL refuses to run as root: give it uid 1000 inside a user namespace. Where those are closed to root, DATABASE_URL is the way. */
 function asServerUser(program: string, args: string[]): [string, string[]] {
   if (process.getuid?.() !== 0) return [program, args];
   return ['unshare', ['--user', '--map-user=1000', '--map-group=1000', program, ...args]];
