@@ -1,7 +1,7 @@
 // The layer table of ARCHITECTURE.md as data. A room may reach: rooms on lower floors, and on its own floor only those listed.
 const FLOORS = [
   { floor: 'ground', rooms: { kernel: [], pki: ['kernel'], tlog: ['kernel', 'pki'] } },
-  { floor: 'platform', rooms: { db: [], keys: [], storage: ['keys', 'db'], audit: ['db', 'storage'], queue: ['db', 'audit'], access: ['db', 'audit'] } },
+  { floor: 'platform', rooms: { db: [], keys: [], storage: ['keys', 'db'], audit: ['db', 'storage'], queue: ['db', 'audit'], access: ['db', 'audit', 'keys'], http: ['access', 'db', 'audit', 'queue'] } },
   { floor: 'engines', rooms: { media: [], face: [], inference: ['face'], gaussians: ['face'], provenance: [], synthetic: ['face'] } },
   {
     floor: 'features',
