@@ -40,14 +40,26 @@ describe('the configuration', () => {
     const faults = faultsOf({
       NODE_ENV: 'prod',
       QUEUE_BACKEND: 'redis',
+      S3_BUCKET: 'b',
       ASSENT_SANDBOX: 'none',
       DATABASE_URL_FILE: join(folder, 'missing'),
       FFMPEG_PATH: '/usr/bin/ffmpeg',
       FFMPEG_PATH_FILE: file('ffmpeg', '/usr/bin/ffmpeg'),
     });
     expect(faults.map((fault) => fault.split(':')[0]).toSorted()).toEqual(
-      ['ASSENT_SANDBOX', 'DATABASE_URL_FILE', 'FFMPEG_PATH', 'NODE_ENV', 'QUEUE_BACKEND'].toSorted(),
+      ['ASSENT_SANDBOX', 'DATABASE_URL_FILE', 'FFMPEG_PATH', 'NODE_ENV', 'REDIS_URL', 'S3_BUCKET', 'S3_ENDPOINT'].toSorted(),
     );
+  });
+
+  it('knows which settings mean nothing without each other', () => {
+    const s3 = { S3_ENDPOINT: 'http://127.0.0.1:9000', S3_BUCKET: 'assent', S3_ACCESS_KEY: 'a', S3_SECRET_KEY: 'b' };
+    expect(loadConfig(s3)).toMatchObject({ S3_REGION: 'us-east-1', S3_PATH_STYLE: true });
+    expect(loadConfig({ ...s3, S3_PATH_STYLE: 'false' }).S3_PATH_STYLE).toBe(false);
+    expect(faultsOf({ ...s3, S3_SECRET_KEY: '' })).toEqual([expect.stringMatching(/^S3_SECRET_KEY: missing/)]);
+    expect(faultsOf({ ...s3, S3_ENDPOINT: '' })).toEqual(Array(3).fill(expect.stringMatching(/^S3_ENDPOINT: missing/)));
+    expect(loadConfig({ QUEUE_BACKEND: 'redis', REDIS_URL: 'redis://127.0.0.1' }).QUEUE_BACKEND).toBe('redis');
+    for (const endpoint of ['ftp://a', 'http://user:secret@a', 'http://a/bucket', 'http://a?x', 'a:9000'])
+      expect(faultsOf({ ...s3, S3_ENDPOINT: endpoint }).join(), endpoint).toMatch(/S3_ENDPOINT/);
   });
 
   it('never repeats a value: a fault is read by more people than the secret was meant for', () => {

@@ -8,16 +8,73 @@ const schema = z.object({
   NODE_ENV: z
     .enum(['development', 'test', 'production'])
     .default('development')
-    .describe('named in reports; no behaviour depends on it yet'),
+    .describe('named in reports; in production `npm start` makes no development key'),
   ASSENT_HOME: z.string().min(1).default('.assent').describe('folder for keys, objects and the embedded database'),
   DATABASE_URL: z.string().startsWith('postgres').optional().describe('PostgreSQL to use instead of the embedded one'),
-  QUEUE_BACKEND: z.enum(['postgres']).default('postgres').describe('what wakes workers'),
+  QUEUE_BACKEND: z
+    .enum(['postgres', 'redis'])
+    .default('postgres')
+    .describe('what wakes workers; the jobs themselves always stand in PostgreSQL'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, 'starts with redis:// or rediss://')
+    .optional()
+    .describe('Redis or Valkey, for QUEUE_BACKEND=redis'),
+  S3_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .regex(/^https?:\/\/[^/?#@]+\/?$/, 'scheme, host and port only')
+    .optional()
+    .describe('S3 server for the sealed objects, instead of the folder ASSENT_HOME/objects'),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'a bucket name: 3 to 63 of a-z, 0-9, dot and dash')
+    .optional()
+    .describe('bucket for them; it must exist'),
+  S3_ACCESS_KEY: z.string().min(1).optional().describe('access key of that server'),
+  S3_SECRET_KEY: z.string().min(1).optional().describe('its secret'),
+  S3_REGION: z.string().min(1).default('us-east-1').describe('region that requests are signed for'),
+  S3_PATH_STYLE: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((text) => text === 'true')
+    .describe('true: endpoint/bucket/…; false: bucket.endpoint/…'),
+  WORKERS: z.coerce.number().int().min(1).max(64).default(1).describe('worker processes that `npm start` runs'),
+  WORKER_LEASE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(600)
+    .default(30)
+    .describe('how long a worker that fell silent keeps its job, and how long a transaction may sleep'),
   FFMPEG_PATH: z.string().optional().describe('ffmpeg binary; ffprobe is looked for beside it'),
   ASSENT_SANDBOX: z
     .enum(['auto', 'bubblewrap', 'namespaces', 'rlimits'])
     .default('auto')
     .describe('least sandbox tier to accept for untrusted media'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('address that the API listens on'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(7700).describe('port that the API listens on; 0 takes a free one'),
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .regex(/^[^?#]*[^?#/]$/, 'no trailing slash, query or fragment')
+    .optional()
+    .describe('base of every link that leaves the house; http://HOST:PORT if left out'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'an address or a network such as 10.0.0.0/8')))
+    .describe('addresses or networks whose X-Forwarded-* is believed, comma-separated; nobody if empty'),
 });
+
+/** Every setting by name, with what it is for: `.env.example` and the compose file are held against this list. */
+export const configKeys: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(schema.shape).map(([key, value]) => [key, value.description ?? '']),
+);
 
 export type Config = Readonly<Omit<z.infer<typeof schema>, 'ASSENT_HOME'> & { ASSENT_HOME: string }>;
 
@@ -45,10 +102,24 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
       }
     }
   }
+  faults.push(...missingPartners(input));
   const parsed = schema.safeParse(input);
   if (!parsed.success) faults.push(...parsed.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`));
   if (faults.length > 0 || !parsed.success) throw new ConfigError(`The environment has faults: ${faults.join('; ')}`, { faults });
   return Object.freeze({ ...parsed.data, ASSENT_HOME: resolve(parsed.data.ASSENT_HOME) });
+}
+
+/** Settings that mean nothing without each other. Checked apart from the schema, whose refinements wait until every key is well. */
+function missingPartners(input: Readonly<Record<string, string>>): string[] {
+  const faults: string[] = [];
+  const needs = (key: string, because: string): void => {
+    if (input[key] === undefined) faults.push(`${key}: missing; ${because} needs it`);
+  };
+  if (input['QUEUE_BACKEND'] === 'redis') needs('REDIS_URL', 'QUEUE_BACKEND=redis');
+  if (input['S3_ENDPOINT'] !== undefined)
+    for (const key of ['S3_BUCKET', 'S3_ACCESS_KEY', 'S3_SECRET_KEY']) needs(key, 'S3_ENDPOINT');
+  else for (const key of ['S3_BUCKET', 'S3_ACCESS_KEY', 'S3_SECRET_KEY']) if (input[key] !== undefined) needs('S3_ENDPOINT', key);
+  return faults;
 }
 
 /**
