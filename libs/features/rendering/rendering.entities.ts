@@ -14,6 +14,8 @@ export interface RenderRow {
   object_id: string | null;
   sha256: string | null;
   mark_id: string | null;
+  /** The audit event that published it: its place in the log is found by this id, without reading a line. */
+  published_event: string | null;
   error: unknown;
   created_at: Date;
   published_at: Date | null;
@@ -32,11 +34,16 @@ const renders = new EntitySchema<RenderRow>({
     object_id: { type: 'uuid', nullable: true },
     sha256: { type: 'text', nullable: true },
     mark_id: { type: 'text', nullable: true },
+    published_event: { type: 'uuid', nullable: true },
     error: { type: 'jsonb', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
     published_at: { type: 'timestamptz', nullable: true },
   },
-  indices: [{ name: 'renders_consent', columns: ['consent_id'] }],
+  indices: [
+    { name: 'renders_consent', columns: ['consent_id'] },
+    { name: 'renders_sha256', columns: ['sha256'] },
+    { name: 'renders_tenant', columns: ['tenant_id', 'id'] },
+  ],
 });
 
 export interface MarkRow {

@@ -155,13 +155,7 @@ export class RenderingService implements JobHandler {
           made.signedMark,
         ]);
         await this.#move(tx, render.id, 'published');
-        await rows(tx, `UPDATE renders SET object_id = $2, sha256 = $3, mark_id = $4, published_at = now() WHERE id = $1`, [
-          render.id,
-          made.staged.id,
-          made.staged.sha256,
-          made.mark.id,
-        ]);
-        await this.deps.audit.append(tx, principal, {
+        const event = await this.deps.audit.append(tx, principal, {
           kind: 'render.published',
           data: {
             renderId: render.id,
@@ -171,6 +165,11 @@ export class RenderingService implements JobHandler {
             manifestSha256: made.manifestSha256,
           },
         });
+        await rows(
+          tx,
+          `UPDATE renders SET object_id = $2, sha256 = $3, mark_id = $4, published_event = $5, published_at = now() WHERE id = $1`,
+          [render.id, made.staged.id, made.staged.sha256, made.mark.id, event],
+        );
       });
       this.#emit(render.id, 'publish', 1);
     });

@@ -32,7 +32,10 @@ const replicas = new EntitySchema<ReplicaRow>({
     manifest: { type: 'jsonb' },
     created_at: { type: 'timestamptz', default: () => 'now()' },
   },
-  indices: [{ name: 'replicas_consent', columns: ['consent_id'] }],
+  indices: [
+    { name: 'replicas_consent', columns: ['consent_id'] },
+    { name: 'replicas_tenant', columns: ['tenant_id', 'id'] },
+  ],
 });
 
 export const replicaEntities = [replicas];

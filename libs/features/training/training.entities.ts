@@ -33,7 +33,10 @@ const trainings = new EntitySchema<TrainingRow>({
     created_at: { type: 'timestamptz', default: () => 'now()' },
     finished_at: { type: 'timestamptz', nullable: true },
   },
-  indices: [{ name: 'trainings_consent', columns: ['consent_id'] }],
+  indices: [
+    { name: 'trainings_consent', columns: ['consent_id'] },
+    { name: 'trainings_tenant', columns: ['tenant_id', 'id'] },
+  ],
 });
 
 export const trainingEntities = [trainings];

@@ -1,3 +1,4 @@
+export { JobEventFeed, type StageTiming, recordJobEvent, stageTimings } from './job-events.ts';
 export * from './job-worker.ts';
 export * from './jobs.entities.ts';
 export * from './jobs.ts';

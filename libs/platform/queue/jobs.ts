@@ -1,6 +1,7 @@
 import { type Db, rows } from '#db';
 import { type Tx, NotFoundError, newId } from '#kernel';
 import type { JobRow, JobState } from './jobs.entities.ts';
+import { recordJobEvent } from './job-events.ts';
 import { Lease } from './lease.ts';
 
 export interface NewJob {
@@ -11,6 +12,10 @@ export interface NewJob {
   readonly maxAttempts?: number;
   /** A second request of the tenant with the same kind and key gets the first one's job, whatever became of it. */
   readonly dedupeKey?: string;
+  /** Nobody takes it before this much time has passed, by the database's clock. */
+  readonly delaySeconds?: number;
+  /** The HTTP request that asked for it. */
+  readonly requestId?: string | undefined;
 }
 
 export interface JobFilter {
@@ -34,8 +39,8 @@ export class Jobs {
   async enqueue(tx: Tx, job: NewJob): Promise<string> {
     const [made] = await rows<{ id: string }>(
       tx,
-      `INSERT INTO jobs (id, tenant_id, subject_id, kind, state, payload, max_attempts, dedupe_key)
-       VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7)
+      `INSERT INTO jobs (id, tenant_id, subject_id, kind, state, payload, max_attempts, dedupe_key, request_id, run_after)
+       VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9))
        ON CONFLICT (tenant_id, kind, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING RETURNING id`,
       [
         newId(),
@@ -45,9 +50,14 @@ export class Jobs {
         JSON.stringify(job.payload),
         job.maxAttempts ?? 3,
         job.dedupeKey ?? null,
+        job.requestId ?? null,
+        job.delaySeconds ?? 0,
       ],
     );
-    if (made) return made.id;
+    if (made) {
+      await recordJobEvent(tx, made.id, 'state', { state: 'queued' });
+      return made.id;
+    }
     const [first] = await rows<{ id: string }>(tx, 'SELECT id FROM jobs WHERE tenant_id = $1 AND kind = $2 AND dedupe_key = $3', [
       job.tenantId,
       job.kind,
@@ -61,13 +71,14 @@ export class Jobs {
    * only to end it: the feature's own row is settled in the same transaction as the job. Idempotent; ended jobs stay as they are.
    */
   async cancel(tx: Tx, tenantId: string, id: string, reason: string): Promise<void> {
-    await rows(
+    const cancelled = await rows(
       tx,
       `UPDATE jobs SET cancel_reason = $3, state = 'cancelling', woken_at = NULL,
          run_after = CASE state WHEN 'queued' THEN clock_timestamp() ELSE run_after END
-       WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running')`,
+       WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running') RETURNING id`,
       [tenantId, id, reason],
     );
+    if (cancelled.length > 0) await recordJobEvent(tx, id, 'state', { state: 'cancelling', cancel_reason: reason });
   }
 
   async get(tenantId: string, id: string): Promise<JobRow> {

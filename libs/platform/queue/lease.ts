@@ -1,6 +1,7 @@
 import { type Db, rows } from '#db';
 import { type ProblemDocument, type Tx, DomainError } from '#kernel';
-import type { JobRow, JobState } from './jobs.entities.ts';
+import { recordJobEvent } from './job-events.ts';
+import type { JobEventKind, JobRow, JobState } from './jobs.entities.ts';
 
 /** deadlock_detected, serialization_failure */
 const DEADLOCK = new Set(['40P01', '40001']);
@@ -79,8 +80,27 @@ export class Lease {
     await this.#touch('lease_until = clock_timestamp() + make_interval(secs => $3)', this.leaseSeconds);
   }
 
+  /** News for whoever watches: the job's newest progress, and the next event of its stream. A stale holder tells nobody anything. */
   async progress(value: Record<string, unknown>): Promise<void> {
-    await this.#touch('progress = $3::jsonb', JSON.stringify(value));
+    await this.#note(value);
+  }
+
+  /** The next stage of the work begins and the one before it ends: one event, and the times by the database's clock. */
+  async stage(name: string, value: Record<string, unknown>): Promise<void> {
+    await this.#note(value, async (tx) => {
+      await this.#endStage(tx);
+      await rows(
+        tx,
+        `INSERT INTO job_stages (job_id, tenant_id, seq, name, epoch)
+         SELECT $1, $2, coalesce(max(seq), 0) + 1, $3, $4 FROM job_stages WHERE job_id = $1`,
+        [this.jobId, this.tenantId, name, this.epoch],
+      );
+    });
+  }
+
+  /** An event of a watcher's stream, inside `commit`, `complete` or a settling, where the job's row is held already. */
+  async event(tx: Tx, kind: JobEventKind, data: Record<string, unknown>): Promise<void> {
+    await recordJobEvent(tx, this.jobId, kind, data);
   }
 
   async checkpoint(value: Record<string, unknown>): Promise<void> {
@@ -147,6 +167,7 @@ export class Lease {
         [this.jobId, this.epoch, pauseSeconds],
       );
       if (found.length === 0) throw await this.#whyNot(tx);
+      await this.#endStage(tx);
       await work(tx);
     });
     this.#settled = true;
@@ -166,6 +187,7 @@ export class Lease {
         [this.jobId, this.epoch, state, problem ? JSON.stringify(problem) : null, from],
       );
       if (found.length === 0) throw await this.#whyNot(tx);
+      await this.#endStage(tx);
       await work(tx);
     });
     this.#settled = true;
@@ -182,15 +204,32 @@ export class Lease {
     }
   }
 
-  async #touch(assignment: string, value: unknown): Promise<void> {
+  #note(value: Record<string, unknown>, work?: (tx: Tx) => Promise<void>): Promise<void> {
+    return this.#touch('progress = $3::jsonb', JSON.stringify(value), async (tx) => {
+      await recordJobEvent(tx, this.jobId, 'progress', value);
+      await work?.(tx);
+    });
+  }
+
+  async #endStage(tx: Tx): Promise<void> {
+    await rows(tx, 'UPDATE job_stages SET ended_at = clock_timestamp() WHERE job_id = $1 AND epoch = $2 AND ended_at IS NULL', [
+      this.jobId,
+      this.epoch,
+    ]);
+  }
+
+  /** `work` runs only for a lease that is held and not cancelled, with the job's row locked. */
+  async #touch(assignment: string, value: unknown, work?: (tx: Tx) => Promise<void>): Promise<void> {
     if (this.signal.aborted) throw this.signal.reason as Error;
-    const [row] = await this.db.tx((tx) =>
-      rows<{ state: JobState; cancel_reason: string | null }>(
+    const row = await this.db.tx(async (tx) => {
+      const [held] = await rows<{ state: JobState; cancel_reason: string | null }>(
         tx,
         `UPDATE jobs SET ${assignment} WHERE id = $1 AND lease_epoch = $2 AND state IN ('running', 'cancelling') RETURNING state, cancel_reason`,
         [this.jobId, this.epoch, value],
-      ),
-    );
+      );
+      if (held?.state === 'running') await work?.(tx);
+      return held;
+    });
     if (!row) throw this.#lost();
     if (row.state === 'cancelling') {
       const cancelled = new JobCancelledError(row.cancel_reason ?? 'user');

@@ -34,4 +34,27 @@ const objects = new EntitySchema<ObjectRow>({
   indices: [{ name: 'objects_subject', columns: ['tenant_id', 'subject_id'] }],
 });
 
-export const storageEntities = [objects];
+/** A sealed piece of an upload that is still arriving. Its row makes it count; pieces follow each other without gap or overlap. */
+export interface SegmentRow {
+  upload_id: string;
+  tenant_id: string;
+  subject_id: string;
+  /** Plain bytes before this piece; PostgreSQL gives a bigint as text. */
+  start_byte: string;
+  bytes: number;
+  path: string;
+}
+const segments = new EntitySchema<SegmentRow>({
+  name: 'object_segments',
+  columns: {
+    upload_id: { type: 'uuid', primary: true },
+    tenant_id: { type: 'text' },
+    subject_id: { type: 'uuid' },
+    start_byte: { type: 'bigint', primary: true },
+    bytes: { type: 'int' },
+    path: { type: 'text' },
+  },
+  indices: [{ name: 'object_segments_subject', columns: ['tenant_id', 'subject_id'] }],
+});
+
+export const storageEntities = [objects, segments];
