@@ -29,7 +29,20 @@ const forbidden = [
     name: 'apps-through-the-index',
     severity: 'error',
     from: { path: '^apps/' },
-    to: { path: '^libs/[^/]+/[^/]+/', pathNot: '^libs/[^/]+/[^/]+/index\\.ts$' },
+    to: { path: '^libs/[^/]+/[^/]+/', pathNot: '^libs/[^/]+/[^/]+/(index|.*\\.http)\\.ts$' },
+  },
+  {
+    name: 'controllers-belong-to-the-api',
+    comment: 'worker and CLI are made of the same rooms without their doors: `*.http.ts` stands in no index.ts',
+    severity: 'error',
+    from: { pathNot: ['^apps/api/', '\\.spec\\.ts$', '\\.fixture\\.ts$'] },
+    to: { path: '\\.http\\.ts$' },
+  },
+  {
+    name: 'worker-and-cli-without-http',
+    severity: 'error',
+    from: { path: '^apps/(worker|cli)/' },
+    to: { path: '(^libs/platform/http/|node_modules/fastify/)', reachable: true },
   },
   {
     name: 'testing-stays-in-tests',

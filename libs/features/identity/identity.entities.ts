@@ -6,6 +6,10 @@ export interface SubjectRow {
   state: 'active' | 'erasing' | 'erased';
   created_at: Date;
   erased_at: Date | null;
+  /** The person's name under a key of its own, which hangs on the subject's key: erased with it. Null: none was given. */
+  sealed_name: Buffer | null;
+  /** That key, wrapped under the subject's key. */
+  name_key: Buffer | null;
 }
 const subjects = new EntitySchema<SubjectRow>({
   name: 'subjects',
@@ -15,6 +19,8 @@ const subjects = new EntitySchema<SubjectRow>({
     state: { type: 'text' },
     created_at: { type: 'timestamptz', default: () => 'now()' },
     erased_at: { type: 'timestamptz', nullable: true },
+    sealed_name: { type: 'bytea', nullable: true },
+    name_key: { type: 'bytea', nullable: true },
   },
   indices: [{ name: 'subjects_tenant', columns: ['tenant_id', 'id'] }],
 });

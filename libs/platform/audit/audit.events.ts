@@ -27,6 +27,7 @@ export const auditEvent = z.discriminatedUnion('kind', [
   event('upload.completed', { uploadId: id, subjectId: id, uploadKind: word, sha256, bytes: count }),
   event('upload.refused', { subjectId: id, uploadKind: word, slug }),
   event('consent.requested', { ...consent, purposes: z.array(word) }),
+  event('consent.notice-shown', { ...consent, textSha256: sha256 }),
   event('consent.given', {
     ...consent,
     recordSha256: sha256,
@@ -79,6 +80,8 @@ export const auditEvent = z.discriminatedUnion('kind', [
   event('verification.performed', { verdict: word, sha256 }),
   event('audit.exported', { since: count, until: count, tenantOnly: z.boolean().optional() }),
   event('access.denied', { action: word, slug }),
+  event('api-key.created', { keyId: id, role: word }),
+  event('api-key.revoked', { keyId: id }),
 ]);
 export type AuditEvent = z.infer<typeof auditEvent>;
 export type AuditEventKind = AuditEvent['kind'];
@@ -86,3 +89,5 @@ export const AUDIT_EVENT_KINDS: readonly AuditEventKind[] = auditEvent.options.m
 
 /** Who acts, as it stands in a line: an opaque id, never an e-mail address or a name. */
 export const actorWord = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/);
+/** The request that an event belongs to: the extension attribute `requestid` of a line. */
+export const requestWord = z.string().regex(/^[A-Za-z0-9-]{8,64}$/); // prettier-ignore

@@ -1,6 +1,6 @@
 import { rows } from '#db';
 import { type Principal, type Tx, DomainError, InvalidInputError, newId } from '#kernel';
-import { type AuditEvent, actorWord, auditEvent } from './audit.events.ts';
+import { type AuditEvent, actorWord, auditEvent, requestWord } from './audit.events.ts';
 import { type Disclosure, type DisclosureSealer, type PersonalFields, eraseDisclosures, openDisclosures, storeDisclosures } from './personal-data.ts'; // prettier-ignore
 
 /** The record cannot be written, so the effect does not happen (DESIGN rule 1). */
@@ -48,7 +48,9 @@ export class Audit {
     const id = newId();
     const digests = personal === undefined ? undefined : await this.#seal(tx, principal, id, personal);
     const body = digests === undefined ? data : { ...data, _sd: digests, _sd_alg: 'sha-256' };
-    const waiting = await this.#insert(tx, principal, id, { kind, body });
+    // Edge to job to leaf: what the caller sent is checked at the edge, and here again, because a leaf is for ever.
+    const request = requestWord.safeParse(principal.requestId).data;
+    const waiting = await this.#insert(tx, principal, id, { kind, body, ...(request === undefined ? {} : { request }) });
     if (waiting.rows > this.limits.rows || waiting.seconds > this.limits.seconds)
       throw new LogUnavailableError(
         `The audit log is behind by ${waiting.rows} records and ${Math.round(waiting.seconds)} s. Try again in a minute; if it stays, the sequencer has stopped.`,
@@ -81,7 +83,7 @@ export class Audit {
     tx: Tx,
     principal: Principal,
     id: string,
-    event: { kind: string; body: object },
+    event: { kind: string; body: object; request?: string },
   ): Promise<{ rows: number; seconds: number }> {
     try {
       const [row] = await rows<{ rows: string; seconds: number }>(
@@ -89,9 +91,10 @@ export class Audit {
         `WITH oldest AS (SELECT seq, (event ->> 'time')::timestamptz AS at FROM audit_outbox ORDER BY seq LIMIT 1)
          INSERT INTO audit_outbox (event_id, tenant_id, event)
          SELECT $1, $2, jsonb_build_object('kind', $3::text, 'data', $4::jsonb, 'actor', $5::text, 'time', clock_timestamp())
+           || CASE WHEN $6::text IS NULL THEN '{}' ELSE jsonb_build_object('requestid', $6::text) END
          RETURNING seq - coalesce((SELECT seq FROM oldest), seq) AS rows,
                    coalesce(extract(epoch FROM clock_timestamp() - (SELECT at FROM oldest)), 0)::float8 AS seconds`,
-        [id, principal.tenantId, event.kind, JSON.stringify(event.body), principal.actorId],
+        [id, principal.tenantId, event.kind, JSON.stringify(event.body), principal.actorId, event.request ?? null],
       );
       return { rows: Number(row!.rows), seconds: row!.seconds };
     } catch (cause) {

@@ -6,7 +6,7 @@ export interface OutboxRow {
   readonly seq: string;
   readonly event_id: string;
   readonly tenant_id: string;
-  readonly event: { kind: string; data: Record<string, unknown>; actor: string; time: string };
+  readonly event: { kind: string; data: Record<string, unknown>; actor: string; time: string; requestid?: string };
 }
 
 /** An entry bundle of C2SP tlog-tiles gives a leaf's length in 16 bits. */
@@ -29,6 +29,7 @@ export function logLine(index: number, row: OutboxRow, tenants: TenantPseudonyms
     time: new Date(row.event.time).toISOString(),
     sequence: index,
     actor: row.event.actor,
+    ...(row.event.requestid === undefined ? {} : { requestid: row.event.requestid }),
     datacontenttype: 'application/json',
     data: row.event.data,
   });

@@ -1,0 +1,11 @@
+export * from './doors.adapter.ts';
+export * from './event-stream.ts';
+export * from './http.errors.ts';
+export * from './http.module.ts';
+export * from './page.ts';
+export { ANONYMOUS, PermissionGuard } from './permission.guard.ts';
+export { ProblemFilter } from './problem.filter.ts';
+export { JSON_LIMIT } from './read-input.ts';
+export * from './request-log.ts';
+export * from './route.ts';
+export * from './send-range.ts';

@@ -1,0 +1,71 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { UnauthenticatedError } from '#access';
+import { DomainError, NotFoundError, toProblem } from '#kernel';
+import { HttpRefusal, MalformedRequestError, MediaTypeUnsupportedError, MethodNotAllowedError } from './http.errors.ts';
+import { JSON_LIMIT, tooLarge } from './read-input.ts';
+import { RequestLog } from './request-log.ts';
+import { allowedMethods } from './route-table.ts';
+
+/** The one place where a throw becomes an answer: RFC 9457, whoever threw. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(@Inject(RequestLog) private readonly log: RequestLog) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    sendProblem(asDomainError(error, request), request, reply, this.log);
+  }
+}
+
+/** Also for what never reaches Nest: addresses that the router cannot read. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: RequestLog): void {
+  const problem = toProblem(error);
+  if (problem.status >= 500) log.fault(error, request.id);
+  if (reply.sent || reply.raw.headersSent) {
+    // The answer has begun: all that is left is to end it in a way that cannot be taken for whole.
+    reply.raw.destroy();
+    return;
+  }
+  if (error instanceof UnauthenticatedError) reply.header('www-authenticate', 'Bearer realm="assent"');
+  if (error instanceof MethodNotAllowedError) reply.header('allow', error.allowed.join(', '));
+  const retryAfter = problem['retry_after'];
+  if (typeof retryAfter === 'number') reply.header('retry-after', String(Math.ceil(retryAfter)));
+  // A body that nobody will read any more: the connection cannot carry another request behind it.
+  if (!request.raw.complete && request.raw.readableFlowing === null && hasUnreadBody(request)) reply.header('connection', 'close');
+  for (const name of ['content-length', 'content-disposition', 'etag', 'location', 'accept-ranges', 'content-range'])
+    reply.removeHeader(name);
+  reply
+    .code(problem.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .send(JSON.stringify({ ...problem, instance: request.id }));
+}
+
+const hasUnreadBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** What Fastify and Nest throw, in our words. */
+function asDomainError(error: unknown, request: FastifyRequest): unknown {
+  if (error instanceof DomainError) return error;
+  const { code, statusCode } = Object(error) as { code?: string; statusCode?: number };
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return tooLarge(JSON_LIMIT);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new MediaTypeUnsupportedError('Send the body as application/json.', { media_types: ['application/json'] });
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new MalformedRequestError('The body is not as long as Content-Length says.', {}, { cause: error });
+    case 'FST_ERR_BAD_URL':
+      return new MalformedRequestError('The address holds an escape that is none.', {}, { cause: error });
+  }
+  const status = error instanceof HttpException ? error.getStatus() : statusCode;
+  if (status === 404) {
+    const allowed = allowedMethods(request.url);
+    return allowed.length > 0 && !allowed.includes(request.method)
+      ? new MethodNotAllowedError(allowed)
+      : new NotFoundError('There is nothing at this address. /docs lists every route.');
+  }
+  return status !== undefined && status >= 400 && status < 500 ? new HttpRefusal(status, { cause: error }) : error;
+}

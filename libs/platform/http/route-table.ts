@@ -1,0 +1,21 @@
+import { type RouteSpec, declaredRoutes } from './route.ts';
+
+/** Methods that the address of a request takes; empty where no route is. */
+export function allowedMethods(url: string): string[] {
+  const path = url.split('?')[0]!;
+  const methods = declaredRoutes().flatMap((spec) => (patternOf(spec).test(path) ? [spec.method] : []));
+  return [...new Set<string>(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
+}
+
+const patterns = new WeakMap<RouteSpec, RegExp>();
+function patternOf(spec: RouteSpec): RegExp {
+  let pattern = patterns.get(spec);
+  if (!pattern) {
+    const source = spec.path
+      .split('/')
+      .map((part) => (part.startsWith(':') ? '[^/]+' : part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+      .join('/');
+    patterns.set(spec, (pattern = new RegExp(`^${source}$`)));
+  }
+  return pattern;
+}
