@@ -1,2 +1,3 @@
 export * from './database.ts';
 export * from './platform.ts';
+export * from './servers.ts';

@@ -15,7 +15,15 @@ export interface ObjectStore {
   size(path: string): Promise<number | undefined>;
   /** Idempotent. */
   delete(path: string): Promise<void>;
+  /** Everything below the folder `prefix`, half-written things too: the sweep of orphans judges them by their age. */
   list(prefix: string): AsyncIterable<{ path: string; modified: Date }>;
+}
+
+/** The path as it lies in the store. @throws RangeError when it would lead out of it. */
+export function insideStore(path: string): string {
+  const clean = normalize(path);
+  if (clean === '.' || clean.startsWith('..') || clean.startsWith('/')) throw new RangeError(`"${path}" leaves the store`);
+  return clean;
 }
 
 /** The embedded driver: files below one folder. */
@@ -91,9 +99,7 @@ export class FilesystemStore implements ObjectStore {
   }
 
   #inside(path: string): string {
-    const clean = normalize(path);
-    if (clean === '.' || clean.startsWith('..') || clean.startsWith('/')) throw new RangeError(`"${path}" leaves the store`);
-    return join(this.folder, clean);
+    return join(this.folder, insideStore(path));
   }
 }
 

@@ -5,6 +5,8 @@ import type { KeyStore } from '#keys';
 import { CHUNK, ObjectCorruptError, SEALED_CHUNK, chunkCount, openChunk, sealChunk, sealedSize } from './chunked-cipher.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ObjectRow } from './objects.entities.ts';
+import { regroup } from './regroup.ts';
+import { Segments } from './segments.ts';
 
 export interface ObjectMeta {
   readonly tenantId: string;
@@ -32,11 +34,16 @@ const VERSION = 1;
  * without a blob cannot exist. A worker that lost its lease may leave orphans under its attempt, never a row.
  */
 export class Objects {
+  /** Uploads that are still arriving, in the same store and under the same subjects' keys. */
+  readonly segments: Segments;
+
   constructor(
     private readonly db: Db,
     private readonly keys: KeyStore,
     private readonly store: ObjectStore,
-  ) {}
+  ) {
+    this.segments = new Segments(db, keys, store);
+  }
 
   /** Encrypts as it arrives. `attempt` names the lease epoch whose output this is. */
   async stage(meta: ObjectMeta, plain: AsyncIterable<Uint8Array>, attempt = 'direct'): Promise<StagedObject> {
@@ -167,6 +174,7 @@ export class Objects {
     for (const row of found) await this.store.delete(row.path);
     const ids = found.map((row) => row.id);
     await this.db.tx((tx) => rows(tx, 'DELETE FROM objects WHERE tenant_id = $1 AND id = ANY($2)', [tenantId, ids]));
+    await this.segments.removeSubject(tenantId, subjectId);
     return found.length;
   }
 
@@ -213,24 +221,4 @@ async function* sealStream(
     held = chunk;
   }
   yield sealChunk(key, identity, index, true, held ?? Buffer.alloc(0));
-}
-
-/** Cuts a stream of any pieces into pieces of exactly `size`, the last one shorter. */
-async function* regroup(pieces: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Buffer> {
-  let parts: Uint8Array[] = [];
-  let have = 0;
-  for await (let piece of pieces) {
-    while (have + piece.length >= size) {
-      const take = size - have;
-      yield Buffer.concat([...parts, piece.subarray(0, take)]);
-      parts = [];
-      have = 0;
-      piece = piece.subarray(take);
-    }
-    if (piece.length > 0) {
-      parts.push(Buffer.from(piece));
-      have += piece.length;
-    }
-  }
-  if (have > 0) yield Buffer.concat(parts);
 }

@@ -1,0 +1,176 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client } from 'minio';
+import { freePort } from '#db';
+
+/*
+ * Real servers for the suites behind the switches: each is had from an ordinary package registry or the suite is skipped, with the reason
+ * printed. What takes long to build is kept in a cache folder outside the repository.
+ */
+
+const run = promisify(execFile);
+
+export interface TestServer {
+  readonly name: string;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+export interface TestS3 extends TestServer {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly region: string;
+  makeBucket(name: string): Promise<void>;
+}
+
+const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'assent-tests');
+const VERSITYGW = 'v1.8.0';
+const MOTO = '5.2.5';
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function onPath(program: string): Promise<string | undefined> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter).concat('/usr/sbin')) {
+    const path = join(folder, program);
+    if (folder !== '' && (await exists(path))) return path;
+  }
+  return undefined;
+}
+
+/** Says why a suite is skipped, once, where a person who reads the test's output finds it. */
+function skip(what: string, reason: unknown): undefined {
+  console.warn(`skipping the ${what} suite: ${String(reason).trim().split('\n').at(-1)}`);
+  return undefined;
+}
+
+/** versitygw from the Go module proxy where there is a Go toolchain, else moto from PyPI; undefined (and a printed reason) where neither can be had. */
+export async function startS3Server(): Promise<TestS3 | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'assent-s3-'));
+  const [accessKey, secretKey, port] = ['assent-test', randomBytes(16).toString('hex'), await freePort()];
+  const server = (await versitygw(folder, accessKey, secretKey, port)) ?? (await moto(port));
+  if (server === undefined) {
+    await rm(folder, { recursive: true, force: true });
+    return skip('S3', 'no Go toolchain that can build versitygw, and no Python that can install moto');
+  }
+  await answers(server.child, port);
+  const client = new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey, region: 'us-east-1' });
+  return {
+    name: server.name,
+    url: `http://127.0.0.1:${port}`,
+    accessKey,
+    secretKey,
+    region: 'us-east-1',
+    makeBucket: (name) => client.makeBucket(name, 'us-east-1'),
+    async stop() {
+      await end(server.child);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function versitygw(
+  folder: string,
+  access: string,
+  secret: string,
+  port: number,
+): Promise<{ name: string; child: ChildProcess } | undefined> {
+  const binary = join(cacheFolder, `versitygw-${VERSITYGW}`);
+  if (!(await exists(binary))) {
+    if ((await onPath('go')) === undefined) return undefined;
+    await mkdir(cacheFolder, { recursive: true });
+    const out = await mkdtemp(join(cacheFolder, 'building-'));
+    try {
+      console.warn(`building versitygw ${VERSITYGW} once; it is kept in ${cacheFolder}`);
+      await run('go', ['install', '-ldflags=-s -w', `github.com/versity/versitygw/cmd/versitygw@${VERSITYGW}`], {
+        env: { ...process.env, GOBIN: out, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '' },
+        timeout: 420_000,
+      });
+      await rename(join(out, 'versitygw'), binary);
+    } catch (error) {
+      console.warn(`versitygw could not be built: ${String(error).trim().split('\n').at(-1)}`);
+      return undefined;
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }
+  const [data, sidecar] = [join(folder, 'data'), join(folder, 'sidecar')];
+  await Promise.all([mkdir(data), mkdir(sidecar)]);
+  // The sidecar folder instead of extended attributes: a test machine's temporary folder may have none.
+  const args = ['--access', access, '--secret', secret, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--sidecar', sidecar, data]; // prettier-ignore
+  return { name: `versitygw ${VERSITYGW}`, child: spawn(binary, args, { stdio: 'ignore' }) };
+}
+
+async function moto(port: number): Promise<{ name: string; child: ChildProcess } | undefined> {
+  const place = join(cacheFolder, `moto-${MOTO}`);
+  const server = join(place, 'bin/moto_server');
+  if (!(await exists(server))) {
+    const python = await onPath('python3');
+    if (python === undefined) return undefined;
+    try {
+      await mkdir(cacheFolder, { recursive: true });
+      await run(python, ['-m', 'venv', place], { timeout: 120_000 });
+      await run(join(place, 'bin/pip'), ['install', '--quiet', `moto[s3,server]==${MOTO}`], { timeout: 300_000 });
+    } catch (error) {
+      await rm(place, { recursive: true, force: true });
+      console.warn(`moto could not be installed: ${String(error).trim().split('\n').at(-1)}`);
+      return undefined;
+    }
+  }
+  return { name: `moto ${MOTO}`, child: spawn(server, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' }) };
+}
+
+/** Debian's redis-server, installed as root where it is missing; undefined (and a printed reason) elsewhere. */
+export async function startRedis(): Promise<TestServer | undefined> {
+  let binary = (await onPath('redis-server')) ?? (await onPath('valkey-server'));
+  if (binary === undefined && process.getuid?.() === 0 && (await onPath('apt-get')) !== undefined) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    try {
+      await run('apt-get', ['update', '-qq'], { env, timeout: 120_000 });
+      await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env, timeout: 180_000 });
+    } catch (error) {
+      return skip('Redis', error);
+    }
+    binary = await onPath('redis-server');
+  }
+  if (binary === undefined) return skip('Redis', 'there is no redis-server, and we may not install one');
+  const port = await freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const child = spawn(binary, args, { stdio: 'ignore', cwd: tmpdir() });
+  await answers(child, port);
+  const { stdout } = await run(binary, ['--version']);
+  const version = /v=(\S+)/.exec(stdout)?.[1] ?? '';
+  return { name: `redis-server ${version}`.trim(), url: `redis://127.0.0.1:${port}`, stop: () => end(child) };
+}
+
+async function answers(child: ChildProcess, port: number): Promise<void> {
+  for (let patience = 300; patience > 0; patience--) {
+    if (child.exitCode !== null) throw new Error(`the test server ended at once (exit ${child.exitCode})`);
+    const open = await new Promise<boolean>((done) => {
+      const socket = connect(port, '127.0.0.1', () => done(true)).once('error', () => done(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (open) return;
+    await sleep(100);
+  }
+  child.kill('SIGKILL');
+  throw new Error('the test server does not listen after 30 s');
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  await gone;
+  clearTimeout(timer);
+}
