@@ -47,7 +47,7 @@ const forbidden = [
   {
     name: 'testing-stays-in-tests',
     severity: 'error',
-    from: { pathNot: ['\\.spec\\.ts$', '^libs/testing/', '^test/', 'vitest'] },
+    from: { pathNot: ['\\.(spec|fixture)\\.ts$', '^libs/testing/', '^test/', 'vitest'] },
     to: { path: '^libs/testing/' },
   },
   {

@@ -7,22 +7,20 @@ import { TrainingModule } from '#training';
 import { UploadsModule } from '#uploads';
 import { VerificationModule } from '#verification';
 
-/** The features that worker and CLI are made of. */
+const features = [
+  IdentityModule,
+  UploadsModule,
+  ConsentModule,
+  ReplicasModule,
+  TrainingModule,
+  RenderingModule,
+  VerificationModule,
+];
+
+/** The features that every process is made of, without their doors: worker and CLI import no controller. */
 @Module({})
 export class AppModule {
   static on(platform: DynamicModule): DynamicModule {
-    return {
-      module: AppModule,
-      imports: [
-        platform,
-        IdentityModule,
-        UploadsModule,
-        ConsentModule,
-        ReplicasModule,
-        TrainingModule,
-        RenderingModule,
-        VerificationModule,
-      ],
-    };
+    return { module: AppModule, imports: [platform, ...features], exports: features };
   }
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ApiKeys, Links, accessEntities } from '#access';
 import { Audit, HeadFile, Sequencer, auditEntities } from '#audit';
 import { consentEntities } from '#consent';
 import { Db, type EmbeddedPostgres, migrate, openDb, startEmbeddedPostgres } from '#db';
 import { identityEntities } from '#identity';
-import type { Config } from '#kernel';
+import { type Config, PublicUrl } from '#kernel';
 import { KeyStore } from '#keys';
 import { chooseSandbox, findMediaTools } from '#media';
 import { migrations } from '#migrations';
@@ -13,18 +14,19 @@ import { requireReady } from '#provenance';
 import { Jobs, WakeUps, queueEntities } from '#queue';
 import { SigningKit, replicaEntities } from '#replicas';
 import { renderingEntities } from '#rendering';
-import { FilesystemStore, Objects, Scratch, storageEntities } from '#storage';
+import { Objects, Scratch, openStore, storageEntities } from '#storage';
 import { NoteSigner } from '#tlog';
 import { trainingEntities } from '#training';
 import { MediaKit, uploadEntities } from '#uploads';
 
-export const entities = [...auditEntities, ...queueEntities, ...storageEntities, ...identityEntities, ...uploadEntities, ...consentEntities, ...trainingEntities, ...replicaEntities, ...renderingEntities]; // prettier-ignore
+export const entities = [...auditEntities, ...accessEntities, ...queueEntities, ...storageEntities, ...identityEntities, ...uploadEntities, ...consentEntities, ...trainingEntities, ...replicaEntities, ...renderingEntities]; // prettier-ignore
 
 /** The outside resources of one process, opened in the order in which they depend on each other. */
 export interface Platform {
   readonly module: DynamicModule;
   readonly db: Db;
   readonly jobs: Jobs;
+  readonly apiKeys: ApiKeys;
   readonly sequencer: Sequencer;
   readonly log: NoteSigner;
   readonly signing: SigningKit;
@@ -44,6 +46,7 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
   const media = new MediaKit(await findMediaTools({ ffmpegPath: config.FFMPEG_PATH }), chooseSandbox(config.ASSENT_SANDBOX));
   const scratch = new Scratch(join(home, 'scratch'));
   await scratch.sweep();
+  const store = await openStore(config);
   const server: EmbeddedPostgres | undefined =
     config.DATABASE_URL === undefined ? await startEmbeddedPostgres(join(home, 'postgres')) : undefined;
   const url = server?.url ?? config.DATABASE_URL!;
@@ -52,9 +55,12 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
   const log = new NoteSigner('assent.local/log', await keys.serviceSecret('log-signer', () => randomSeed()));
   const sequencer = new Sequencer(db, log, new HeadFile(join(home, 'log', 'head')), onFault);
   await sequencer.start();
-  const objects = new Objects(db, keys, new FilesystemStore(join(home, 'objects')));
+  const objects = new Objects(db, keys, store);
   const jobs = new Jobs(db);
-  const wakeUps = new WakeUps(url, onFault);
+  const wakeUps = new WakeUps(
+    config.QUEUE_BACKEND === 'redis' ? { kind: 'redis', url: config.REDIS_URL! } : { kind: 'postgres', url },
+    onFault,
+  );
   await wakeUps.relay(jobs);
   const receipts = new ReceiptKey(
     (await keys.serviceSecret('receipts', () => Buffer.from(ReceiptKey.generatePem()))).toString(),
@@ -63,20 +69,25 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
   const [{ v: databaseVersion }] = (await db.query<{ v: string }>(`SELECT current_setting('server_version') v`)) as [
     { v: string },
   ];
+  const audit = new Audit(keys);
+  const apiKeys = new ApiKeys(db, audit, keys);
   const providers = [
     { provide: Db, useValue: db },
     { provide: KeyStore, useValue: keys },
     { provide: Objects, useValue: objects },
     { provide: Scratch, useValue: scratch },
-    { provide: Audit, useValue: new Audit(keys) },
+    { provide: Audit, useValue: audit },
     { provide: Jobs, useValue: jobs },
+    { provide: ApiKeys, useValue: apiKeys },
+    { provide: Links, useValue: new Links(db, keys) },
     { provide: ReceiptKey, useValue: receipts },
+    { provide: PublicUrl, useValue: new PublicUrl(config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`) },
     { provide: MediaKit, useValue: media },
     { provide: SigningKit, useValue: signing },
   ];
   return {
     module: { module: PlatformModule, global: true, providers, exports: providers.map(({ provide }) => provide) },
-    db, jobs, sequencer, log, signing, media, scratch, wakeUps, databaseVersion,
+    db, jobs, apiKeys, sequencer, log, signing, media, scratch, wakeUps, databaseVersion,
     // Reverse order; the queue's connections before the database, or each of them complains.
     async close() {
       await wakeUps.close();

@@ -1,13 +1,23 @@
 import type { Audit } from '#audit';
 import { type Db, rows } from '#db';
 import { type Principal, type Tx, NotFoundError, newId } from '#kernel';
-import { ErasedError, type KeyStore } from '#keys';
+import { ErasedError, type KeyStore, seal, unseal } from '#keys';
 import type { Objects } from '#storage';
 import type { SubjectRow } from './identity.entities.ts';
 import type { SubjectMatch } from './subject-match.ts';
 import { FACE_MATCH } from '#inference';
 
-/** Subjects are pseudonyms: an id, a key, a state. Names live in no table. */
+/** A new subject, before it has an id. */
+export interface NewSubject {
+  /** As `personName` made it. */
+  readonly name?: string | undefined;
+}
+
+/** A row without its sealed parts: what lists and answers are made of. */
+export type SubjectInfo = Omit<SubjectRow, 'sealed_name' | 'name_key'>;
+const INFO = 'id, tenant_id, state, created_at, erased_at';
+
+/** Subjects are pseudonyms: an id, a key, a state. A name, where one was given, is sealed under the subject's key and gone with it. */
 export class SubjectsService {
   constructor(
     private readonly db: Db,
@@ -17,21 +27,69 @@ export class SubjectsService {
   ) {}
 
   /** Key first: a subject row always has its key; a key without a row is harmless. */
-  async create(principal: Principal): Promise<SubjectRow> {
+  async create(principal: Principal, { name }: NewSubject = {}): Promise<SubjectInfo> {
     const id = newId();
     await this.keys.createSubjectKey(principal.tenantId, id);
+    const sealed = name === undefined ? undefined : await this.#sealName(principal.tenantId, id, name);
     await this.db.tx(async (tx) => {
-      await rows(tx, `INSERT INTO subjects (id, tenant_id, state) VALUES ($1, $2, 'active')`, [id, principal.tenantId]);
+      await rows(tx, `INSERT INTO subjects (id, tenant_id, state, sealed_name, name_key) VALUES ($1, $2, 'active', $3, $4)`, [
+        id,
+        principal.tenantId,
+        sealed?.name ?? null,
+        sealed?.key ?? null,
+      ]);
       await this.audit.append(tx, principal, { kind: 'subject.created', data: { subjectId: id } });
       await this.audit.append(tx, principal, { kind: 'key.created', data: { subjectId: id, purpose: 'subject-data' } });
     });
     return this.get(principal.tenantId, id);
   }
 
-  async get(tenantId: string, id: string): Promise<SubjectRow> {
-    const [row] = await this.db.query<SubjectRow>('SELECT * FROM subjects WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+  async get(tenantId: string, id: string): Promise<SubjectInfo> {
+    const [row] = await this.db.query<SubjectInfo>(`SELECT ${INFO} FROM subjects WHERE tenant_id = $1 AND id = $2`, [
+      tenantId,
+      id,
+    ]);
     if (!row) throw new NotFoundError('There is no subject with this id.');
     return row;
+  }
+
+  /** One page, newest first; ids are in order of time. `after` is the last id of the page before. */
+  async list(tenantId: string, page: { limit: number; after?: string | undefined }): Promise<SubjectInfo[]> {
+    return this.db.query<SubjectInfo>(
+      `SELECT ${INFO} FROM subjects WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
+      [tenantId, page.after ?? null, page.limit],
+    );
+  }
+
+  /** The person's name; null where none was given, or where it was erased. */
+  async nameOf(tenantId: string, id: string): Promise<string | null> {
+    return (await this.names(tenantId, [id])).get(id) ?? null;
+  }
+
+  /** Names of one page of subjects, with one question. Who has none, or was erased, is not in the map. */
+  async names(tenantId: string, ids: readonly string[]): Promise<Map<string, string>> {
+    const found = await this.db.query<Pick<SubjectRow, 'id' | 'sealed_name' | 'name_key'>>(
+      `SELECT id, sealed_name, name_key FROM subjects WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND sealed_name IS NOT NULL`,
+      [tenantId, ids],
+    );
+    const names = new Map<string, string>();
+    for (const { id, sealed_name, name_key } of found) {
+      try {
+        const key = await this.keys.openObjectKey(tenantId, id, nameObject(id), name_key!);
+        names.set(id, unseal(key, sealed_name!, nameObject(id)).toString());
+        key.fill(0);
+      } catch (error) {
+        if (!(error instanceof ErasedError)) throw error; // a restored copy of the table: the key is gone, and so is the name
+      }
+    }
+    return names;
+  }
+
+  async #sealName(tenantId: string, id: string, name: string): Promise<{ name: Buffer; key: Buffer }> {
+    const { key, wrapped } = await this.keys.newObjectKey(tenantId, id, nameObject(id));
+    const sealed = seal(key, Buffer.from(name), nameObject(id));
+    key.fill(0);
+    return { name: sealed, key: wrapped };
   }
 
   /** First half of an erasure, in the caller's transaction: from its commit on nobody may add to this subject. */
@@ -54,7 +112,8 @@ export class SubjectsService {
     await this.db.tx(async (tx) => {
       const found = await rows(
         tx,
-        `UPDATE subjects SET state = 'erased', erased_at = now() WHERE tenant_id = $1 AND id = $2 AND state = 'erasing' RETURNING id`,
+        `UPDATE subjects SET state = 'erased', erased_at = now(), sealed_name = NULL, name_key = NULL
+         WHERE tenant_id = $1 AND id = $2 AND state = 'erasing' RETURNING id`,
         [principal.tenantId, id],
       );
       if (found.length === 0) return;
@@ -64,8 +123,8 @@ export class SubjectsService {
   }
 
   /** Erasures that a crash left half-done. */
-  async erasing(): Promise<SubjectRow[]> {
-    return this.db.query<SubjectRow>(`SELECT * FROM subjects WHERE state = 'erasing'`);
+  async erasing(): Promise<SubjectInfo[]> {
+    return this.db.query<SubjectInfo>(`SELECT ${INFO} FROM subjects WHERE state = 'erasing'`);
   }
 
   /** Keeps what the gate saw: scores with their thresholds and the model that gave them. */
@@ -98,3 +157,6 @@ export class SubjectsService {
     });
   }
 }
+
+/** A name is bound to its subject: moved to another row it opens nothing. */
+const nameObject = (subjectId: string): string => `name|${subjectId}`;

@@ -129,7 +129,9 @@ function requireIssuable({ role, scopes, expiresAt }: NewApiKey): void {
   const beyond = (scopes ?? []).filter((scope) => !roleMay(role, scope));
   if (beyond.length > 0 || scopes?.length === 0)
     throw new InvalidInputError(
-      scopes?.length === 0 ? 'A key without any scope would open nothing.' : `The role ${role} does not hold ${beyond.join(', ')}.`,
+      scopes?.length === 0
+        ? 'A key without any scope would open nothing.'
+        : `The role ${role} does not hold ${beyond.join(', ')}.`,
       [{ pointer: '/scopes', detail: 'only permissions of the role' }],
     );
   if (expiresAt !== undefined && expiresAt.getTime() <= Date.now())

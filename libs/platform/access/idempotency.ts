@@ -60,7 +60,9 @@ export class Idempotency {
     const place = placeOf(request);
     const sha256 = contentHash(request);
     return this.db.tx(async (tx) => {
-      await rows(tx, `DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(hours => $1)`, [KEPT_HOURS]);
+      await rows(tx, `DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(hours => $1)`, [
+        KEPT_HOURS,
+      ]);
       const taken = await rows(
         tx,
         `INSERT INTO idempotency_keys (tenant_id, actor_id, route, key, request_sha256, locked_until)
@@ -105,11 +107,12 @@ export class Idempotency {
 }
 
 const inProgress = (): IdempotencyInProgressError =>
-  new IdempotencyInProgressError('Wait a second and send it again: you will get the answer of the first one.', { retry_after: 1 });
+  new IdempotencyInProgressError('Wait a second and send it again: you will get the answer of the first one.', {
+    retry_after: 1,
+  });
 
 const placeOf = ({ principal, route, key }: IdempotentRequest): string[] => [principal.tenantId, principal.actorId, route, key];
 const contentHash = ({ content }: IdempotentRequest): string => createHash('sha256').update(content).digest('hex');
 
 /** The database holds only a keyed hash of the token, so a copy of the database, even with the key store, opens no answer. */
-const sealingKey = ({ token }: IdempotentRequest): Buffer =>
-  Buffer.from(hkdfSync('sha256', token, '', 'assent/idempotency', 32));
+const sealingKey = ({ token }: IdempotentRequest): Buffer => Buffer.from(hkdfSync('sha256', token, '', 'assent/idempotency', 32));

@@ -36,17 +36,7 @@ export class Links {
       tx,
       `INSERT INTO links (id, tenant_id, subject_id, consent_id, purpose, prefix, token_hash, created_by, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [
-        id,
-        principal.tenantId,
-        link.subjectId,
-        link.consentId,
-        link.purpose,
-        prefix,
-        hash,
-        principal.actorId,
-        link.expiresAt,
-      ],
+      [id, principal.tenantId, link.subjectId, link.consentId, link.purpose, prefix, hash, principal.actorId, link.expiresAt],
     );
     return { id, token, expiresAt: link.expiresAt };
   }

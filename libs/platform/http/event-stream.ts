@@ -55,7 +55,9 @@ export function openEventStream(reply: FastifyReply, { retryMs, heartbeatMs }: E
   write(`retry: ${Math.round(retryMs)}\n\n`);
   return {
     send: ({ id, event, data }) =>
-      write(`${id === undefined ? '' : `id: ${oneLine(String(id))}\n`}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`),
+      write(
+        `${id === undefined ? '' : `id: ${oneLine(String(id))}\n`}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`,
+      ),
     close: () => end(() => raw.end()),
     signal: gone.signal,
   };

@@ -45,8 +45,7 @@ export function requireDeclaredRoutes(modules: ModulesContainer): void {
       for (const name of Object.getOwnPropertyNames(prototype ?? {})) {
         const handler = Object.getOwnPropertyDescriptor(prototype, name)?.value as object | undefined;
         if (typeof handler !== 'function' || Reflect.getMetadata(NEST_METHOD, handler) === undefined) continue;
-        if (Reflect.getMetadata(ROUTE_SPEC, handler) === undefined)
-          bare.push(`${(metatype as { name: string }).name}.${name}`);
+        if (Reflect.getMetadata(ROUTE_SPEC, handler) === undefined) bare.push(`${(metatype as { name: string }).name}.${name}`);
       }
     }
   if (bare.length > 0) throw new Error(`routes without a declared permission: ${bare.join(', ')}`);

@@ -33,7 +33,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const retryAfter = problem['retry_after'];
   if (typeof retryAfter === 'number') reply.header('retry-after', String(Math.ceil(retryAfter)));
   // A body that nobody will read any more: the connection cannot carry another request behind it.
-  if (!request.raw.complete && request.raw.readableFlowing === null && hasUnreadBody(request)) reply.header('connection', 'close');
+  if (!request.raw.complete && request.raw.readableFlowing === null && hasUnreadBody(request))
+    reply.header('connection', 'close');
   for (const name of ['content-length', 'content-disposition', 'etag', 'location', 'accept-ranges', 'content-range'])
     reply.removeHeader(name);
   reply

@@ -26,7 +26,8 @@ export function readInput(spec: RouteSpec, request: FastifyRequest): RouteInput 
     ...nulFaults(raw, ''),
     ...nulFaults(query?.data, '/query'),
   ];
-  if (faults.length > 0) throw new InvalidInputError('The request has faults; each is named with its place.', faults.slice(0, 50));
+  if (faults.length > 0)
+    throw new InvalidInputError('The request has faults; each is named with its place.', faults.slice(0, 50));
   return { params: params.data, query: query?.data ?? request.query ?? {}, body: spec.body ? body?.data : undefined };
 }
 

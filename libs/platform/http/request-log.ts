@@ -51,7 +51,10 @@ export class RequestLog {
   /** JSON escapes what would end a line; U+2028, U+2029 and U+0085 it does not (case LG-04). */
   #line(record: RequestRecord | FaultRecord): void {
     this.write(
-      JSON.stringify(record).replace(/[\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+      JSON.stringify(record).replace(
+        /[\u007f-\u009f\u2028\u2029]/g,
+        (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ),
     );
   }
 }
