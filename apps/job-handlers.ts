@@ -1,10 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { CONSENT_CHANGED_JOB } from '#consent';
+import { CONSENT_CHANGED_JOB, ConsentCheck } from '#consent';
 import type { Principal } from '#kernel';
 import type { JobHandler } from '#queue';
 import { RenderingService } from '#rendering';
 import { ReplicasService } from '#replicas';
 import { TrainingService } from '#training';
+import { UploadCheck, UploadDiscard } from '#uploads';
 
 /**
  * Carries a change of consent upwards: features may not look up the floors, so the app subscribes them here. One transaction for all of
@@ -28,5 +29,8 @@ export function consentPropagation(app: INestApplicationContext): JobHandler {
 export const jobHandlers = (app: INestApplicationContext): JobHandler[] => [
   app.get(TrainingService),
   app.get(RenderingService),
+  app.get(UploadCheck),
+  app.get(UploadDiscard),
+  app.get(ConsentCheck),
   consentPropagation(app),
 ];

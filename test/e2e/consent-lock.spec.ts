@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Audit, auditEntities } from '#audit';
 import { type ConsentRow, ConsentService, ConsentWithdrawnError, consentEntities } from '#consent';
 import { SubjectsService, identityEntities } from '#identity';
-import { type Principal, StateConflictError, newId } from '#kernel';
+import { type Principal, PublicUrl, StateConflictError, newId } from '#kernel';
 import { ErasedError, KeyStore } from '#keys';
 import { ReceiptKey, openReceipt } from '#pki';
 import { Jobs, LeaseLostError, queueEntities } from '#queue';
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const audit = new Audit();
   jobs = new Jobs(t.db);
   subjects = new SubjectsService(t.db, audit, keys, objects);
-  consents = new ConsentService(t.db, audit, jobs, RECEIPTS, subjects, 'https://assent.example');
+  consents = new ConsentService(t.db, audit, jobs, RECEIPTS, subjects, new PublicUrl('https://assent.example'));
 });
 afterAll(async () => {
   await t.close();

@@ -1,13 +1,19 @@
+import 'reflect-metadata';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NestFactory } from '@nestjs/core';
 import { verifyBundle } from '#audit';
-import { built, packageRoot } from '#kernel';
+import { built, loadConfig, packageRoot } from '#kernel';
 import { findMediaTools } from '#media';
 import { parseAnchors, verify } from '#provenance';
+import { JobWorker } from '#queue';
+import { RenderingService } from '#rendering';
 import { temporaryHome } from '#testing';
+import { AppModule } from '../../apps/app.module.ts';
+import { openPlatform } from '../../apps/platform.module.ts';
 
 /** The road as a newcomer walks it: the built CLI in a process of its own, with a home of its own and its own embedded database. */
 const runCli = (home: string, args: string[]): Promise<{ code: number | null; out: string }> =>
@@ -134,6 +140,41 @@ describe('the demo with its synthetic subject', () => {
       expect(head).not.toMatch(/ftyp|PNG|"format"/);
     }
   });
+});
+
+describe('a render whose mark does not read back from the published bytes', () => {
+  it('is quarantined: never published, no bytes kept, and the log says why', async () => {
+    const platform = await openPlatform(loadConfig({ ASSENT_HOME: join(place.home, 'assent') }), (error) => {
+      throw error;
+    });
+    const app = await NestFactory.createApplicationContext(AppModule.on(platform.module), { logger: false });
+    try {
+      // Somebody exchanges the key between marking and reading: what was embedded is not what is looked for.
+      const foreign = { kid: 'wm-2', key: new Uint8Array(32).fill(7) } as const;
+      let asked = 0;
+      Object.defineProperty(platform.signing, 'markKeys', { get: () => (asked++ === 0 ? [foreign] : [{ ...foreign, key: new Uint8Array(32).fill(8) }]) }); // prettier-ignore
+      const operator = { tenantId: 'demo', actorId: 'test', roles: ['operator'] } as const;
+      const { ids } = json(join(place.home, 'out/report.json')) as unknown as { ids: { replica: string } };
+      const rendering = app.get(RenderingService);
+      const objects = (): Promise<unknown[]> => platform.db.query('SELECT id FROM objects ORDER BY id');
+      const before = [await objects(), readdirSync(join(place.home, 'assent/objects'), { recursive: true }).length];
+      const { id } = await rendering.request(operator, { replicaId: ids.replica, purpose: 'async_video', start: 0, seconds: 2, audio: 'none', demo: true }); // prettier-ignore
+      const worker = new JobWorker(platform.jobs, [rendering], undefined, { workerId: 'test' });
+      await worker.drain();
+      const render = await rendering.get('demo', id);
+      expect(render).toMatchObject({ state: 'quarantined', object_id: null, mark_id: null, published_at: null });
+      expect(render.error).toMatchObject({ code: 'watermark-not-readable' });
+      await expect(rendering.read('demo', id)).rejects.toMatchObject({ problem: { status: 404 } });
+      expect(await rendering.marks('demo', id)).toEqual([]);
+      expect([await objects(), readdirSync(join(place.home, 'assent/objects'), { recursive: true }).length]).toEqual(before);
+      await platform.sequencer.drain();
+      const said = await platform.db.query<{ type: string }>(`SELECT line::jsonb ->> 'type' AS type FROM log_entries WHERE line LIKE '%' || $1 || '%' ORDER BY idx`, [id]); // prettier-ignore
+      expect(said.map(({ type }) => type)).toEqual(['render.requested', 'render.quarantined']);
+    } finally {
+      await app.close();
+      await platform.close();
+    }
+  }, 120_000);
 });
 
 describe('the demo with an impostor', () => {

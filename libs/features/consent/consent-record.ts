@@ -5,8 +5,14 @@ import { type ConsentState, DPV_STATUS } from './consent.states.ts';
 
 /** Evidence that a record names: hashes and scores, never the clip. */
 export interface ConsentEvidence {
-  /** `uploaded-clip`: somebody sent a file. It proves no live person, hence `assurance none`. */
-  readonly method: 'uploaded-clip' | 'live-capture';
+  /**
+   * `uploaded-clip`: somebody sent a file. `challenged-clip`: the file came in the minutes after a fresh code was shown to whoever held the
+   * link; nobody has checked that the code is spoken in it. Neither proves a live person, hence `assurance none`.
+   */
+  readonly method: 'uploaded-clip' | 'challenged-clip' | 'live-capture';
+  readonly capture_id?: string;
+  /** How the code came back: on screen only, or typed by the person. */
+  readonly code?: 'shown' | 'typed';
   readonly clip_sha256: string;
   readonly assurance: Assurance;
   readonly faces_seen: number;
@@ -37,6 +43,7 @@ export interface ConsentRecord {
     readonly notice_version: string;
     readonly text_sha256: string;
     readonly language: string;
+    readonly shown_in?: string;
   };
   readonly processing: readonly Record<string, unknown>[];
   readonly likeness_scope: Record<string, unknown>;
@@ -56,6 +63,8 @@ export interface RecordInput {
   readonly created: Date;
   readonly statusUrl: string;
   readonly previous?: string;
+  /** Language of the page around the notice, when there was a page. */
+  readonly noticeLocale?: string | null;
 }
 
 export function buildRecord(input: RecordInput): ConsentRecord {
@@ -72,6 +81,7 @@ export function buildRecord(input: RecordInput): ConsentRecord {
       notice_version: request.notice.version,
       text_sha256: createHash('sha256').update(request.notice.text).digest('hex'),
       language: request.language,
+      ...(input.noticeLocale ? { shown_in: input.noticeLocale } : {}),
     },
     processing: request.scope.purposes.map((purpose) => ({
       purpose,

@@ -1,4 +1,6 @@
 import { EntitySchema } from 'typeorm';
+import type { ProblemDocument } from '#kernel';
+import type { CaptureRow } from './consent-captures.ts';
 import type { ConsentRequest, ConsentScope } from './consent.schema.ts';
 import type { ConsentState } from './consent.states.ts';
 
@@ -20,6 +22,13 @@ export interface ConsentRow {
   record_sha256: string | null;
   /** Compact JWS over the record. */
   receipt: string | null;
+  /** Clips that were handed in; a request ends after five that fail. */
+  attempts: number;
+  /** Why the last clip was refused, as a problem document. */
+  evidence_problem: ProblemDocument | null;
+  /** SHA-256 of the notice that was on the person's screen, and the language of the page around it. */
+  notice_sha256: string | null;
+  notice_locale: string | null;
   created_at: Date;
   ended_at: Date | null;
 }
@@ -41,12 +50,18 @@ const consents = new EntitySchema<ConsentRow>({
     record: { type: 'text', nullable: true },
     record_sha256: { type: 'text', nullable: true },
     receipt: { type: 'text', nullable: true },
+    attempts: { type: 'int', default: 0 },
+    evidence_problem: { type: 'jsonb', nullable: true },
+    notice_sha256: { type: 'text', nullable: true },
+    notice_locale: { type: 'text', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
     ended_at: { type: 'timestamptz', nullable: true },
   },
   indices: [
     { name: 'consents_status_token', columns: ['status_token'], unique: true },
     { name: 'consents_subject', columns: ['tenant_id', 'subject_id'] },
+    { name: 'consents_tenant', columns: ['tenant_id', 'id'] },
+    { name: 'consents_term', columns: ['valid_until'], where: `(state = ANY (ARRAY['given'::text, 'paused'::text]))` },
   ],
 });
 
@@ -73,4 +88,18 @@ const consentEvents = new EntitySchema<ConsentEventRow>({
   indices: [{ name: 'consent_events_consent', columns: ['consent_id', 'at'] }],
 });
 
-export const consentEntities = [consents, consentEvents];
+const captures = new EntitySchema<CaptureRow>({
+  name: 'consent_captures',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    tenant_id: { type: 'text' },
+    consent_id: { type: 'uuid' },
+    digits: { type: 'text' },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    expires_at: { type: 'timestamptz' },
+    used_at: { type: 'timestamptz', nullable: true },
+  },
+  indices: [{ name: 'consent_captures_consent', columns: ['consent_id', 'id'] }],
+});
+
+export const consentEntities = [consents, consentEvents, captures];

@@ -36,6 +36,16 @@ export const scopeSchema = z.strictObject({
 }); // prettier-ignore
 export type ConsentScope = z.infer<typeof scopeSchema>;
 
+export const zoneSchema = z.string().refine((zone) => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format();
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}, 'not an IANA time zone');
+
 /** What a person was asked, when, for how long. `valid_until` is an instant; the zone says where its day ended (DESIGN rule 16). */
 export const consentRequestSchema = z.strictObject({
   subjectId: z.uuid(),
@@ -50,14 +60,6 @@ export const consentRequestSchema = z.strictObject({
   }),
   jurisdiction: z.string().min(2),
   validUntil: z.date(),
-  zone: z.string().refine((zone) => {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: zone }).format();
-      return true;
-    } catch (error) {
-      if (error instanceof RangeError) return false;
-      throw error;
-    }
-  }, 'not an IANA time zone'),
+  zone: zoneSchema,
 });
 export type ConsentRequest = z.infer<typeof consentRequestSchema>;

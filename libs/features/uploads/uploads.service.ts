@@ -115,6 +115,15 @@ export class UploadsService {
     }
   }
 
+  /** What a clip was sent for, and when it began to arrive. Undefined: it was taken from a local file. */
+  async findArrival(tenantId: string, id: string): Promise<{ captureId: string | null; beganAt: Date } | undefined> {
+    const [row] = await this.db.query<{ captureId: string | null; beganAt: Date }>(
+      `SELECT capture_id AS "captureId", created_at AS "beganAt" FROM upload_sessions WHERE tenant_id = $1 AND id = $2`,
+      [tenantId, id],
+    );
+    return row;
+  }
+
   /** Whatever is known about an upload, in the words of the API. A clip that was taken from a local file has no session. */
   async view(principal: Principal, id: string): Promise<UploadView> {
     const [row] = await this.db.query<UploadRow & Partial<UploadSessionRow> & { session_kind: UploadKind | null }>(

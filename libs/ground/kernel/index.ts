@@ -7,5 +7,6 @@ export * from './isolated-child.ts';
 export * from './paths.ts';
 export type * from './picture.ts';
 export * from './principal.ts';
+export * from './public-url.ts';
 export * from './state-machine.ts';
 export type * from './tx.ts';
