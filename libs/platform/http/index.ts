@@ -9,3 +9,5 @@ export { JSON_LIMIT } from './read-input.ts';
 export * from './request-log.ts';
 export * from './route.ts';
 export * from './send-range.ts';
+export * from './openapi.ts';
+export * from './problem-catalog.ts';
