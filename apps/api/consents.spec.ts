@@ -109,6 +109,8 @@ describe('a person who is asked', () => {
       body: { state: 'given', purposes: ['training'], assurance: 'none', evidence: null },
     });
 
+    // The link has served: it still shows what became of it, and takes no second answer.
+    expect(await as(person.token, 'POST', `/v1/consents/${person.id}/challenge`, {})).toMatchObject({ status: 410, body: { code: 'link-used' } }); // prettier-ignore
     const receipt = await as(person.token, 'GET', `/v1/consents/${person.id}/receipt`);
     expect(receipt.headers.get('content-disposition')).toContain('attachment');
     const { record } = receipt.body as unknown as { record: Record<string, never> };
@@ -139,7 +141,7 @@ describe('a person who is asked', () => {
     expect(Buffer.from(opened).toString()).toBe(row!.record);
   });
 
-  it('may answer through its link once: later tries get link-used, and reading still works', async () => {
+  it('gets a link that only pauses and withdraws when another one is asked for after the answer', async () => {
     const [given] = await api.db.query<{ id: string }>(`SELECT id FROM consents WHERE state = 'withdrawn' LIMIT 1`);
     const { body: link } = await as(api.keys.operator, 'POST', `/v1/consents/${given!.id}/links`, {});
     const token = link['token'] as string;

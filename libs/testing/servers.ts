@@ -21,6 +21,10 @@ export interface TestServer {
   readonly url: string;
   stop(): Promise<void>;
 }
+export interface TestRedis extends TestServer {
+  /** Forgets everything. */
+  flush(): Promise<void>;
+}
 export interface TestS3 extends TestServer {
   readonly accessKey: string;
   readonly secretKey: string;
@@ -130,7 +134,7 @@ async function moto(port: number): Promise<{ name: string; child: ChildProcess }
 }
 
 /** Debian's redis-server, installed as root where it is missing; undefined (and a printed reason) elsewhere. */
-export async function startRedis(): Promise<TestServer | undefined> {
+export async function startRedis(): Promise<TestRedis | undefined> {
   let binary = (await onPath('redis-server')) ?? (await onPath('valkey-server'));
   if (binary === undefined && process.getuid?.() === 0 && (await onPath('apt-get')) !== undefined) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -149,7 +153,23 @@ export async function startRedis(): Promise<TestServer | undefined> {
   await answers(child, port);
   const { stdout } = await run(binary, ['--version']);
   const version = /v=(\S+)/.exec(stdout)?.[1] ?? '';
-  return { name: `redis-server ${version}`.trim(), url: `redis://127.0.0.1:${port}`, stop: () => end(child) };
+  return {
+    name: `redis-server ${version}`.trim(),
+    url: `redis://127.0.0.1:${port}`,
+    flush: () => flush(port),
+    stop: () => end(child),
+  };
+}
+
+function flush(port: number): Promise<void> {
+  return new Promise((done, fail) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('FLUSHALL\r\n')).once('error', fail);
+    socket.once('data', (answer) => {
+      socket.destroy();
+      if (answer.toString().startsWith('+OK')) done();
+      else fail(new Error(answer.toString()));
+    });
+  });
 }
 
 async function answers(child: ChildProcess, port: number): Promise<void> {
