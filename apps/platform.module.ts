@@ -14,7 +14,7 @@ import { requireReady } from '#provenance';
 import { Jobs, WakeUps, queueEntities } from '#queue';
 import { SigningKit, replicaEntities } from '#replicas';
 import { renderingEntities } from '#rendering';
-import { Objects, Scratch, openStore, storageEntities } from '#storage';
+import { type ObjectStore, Objects, Scratch, openStore, storageEntities } from '#storage';
 import { NoteSigner } from '#tlog';
 import { trainingEntities } from '#training';
 import { MediaKit, uploadEntities } from '#uploads';
@@ -32,6 +32,7 @@ export interface Platform {
   readonly signing: SigningKit;
   readonly media: MediaKit;
   readonly scratch: Scratch;
+  readonly store: ObjectStore;
   readonly wakeUps: WakeUps;
   readonly databaseVersion: string;
   close(): Promise<void>;
@@ -87,7 +88,7 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
   ];
   return {
     module: { module: PlatformModule, global: true, providers, exports: providers.map(({ provide }) => provide) },
-    db, jobs, apiKeys, sequencer, log, signing, media, scratch, wakeUps, databaseVersion,
+    db, jobs, apiKeys, sequencer, log, signing, media, scratch, store, wakeUps, databaseVersion,
     // Reverse order; the queue's connections before the database, or each of them complains.
     async close() {
       await wakeUps.close();

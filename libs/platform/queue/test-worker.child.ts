@@ -14,6 +14,8 @@ import { WakeUps } from './wake-ups.ts';
  */
 interface Options {
   readonly url: string;
+  /** Wake-ups by Redis instead of PostgreSQL. */
+  readonly redis?: string;
   readonly workerId: string;
   readonly leaseSeconds: number;
   readonly relay: boolean;
@@ -45,7 +47,11 @@ async function count(lease: Lease): Promise<void> {
 
 const db = await openDb({ url: options.url, poolSize: 4 });
 const jobs = new Jobs(db);
-const wakeUps = new WakeUps(options.url, onFault, { relayMs: 50, staleSeconds: 1 });
+const wakeUps = new WakeUps(
+  options.redis ? { kind: 'redis', url: options.redis } : { kind: 'postgres', url: options.url },
+  onFault,
+  { relayMs: 50, staleSeconds: 1 },
+);
 if (options.relay) await wakeUps.relay(jobs);
 const worker = new JobWorker(jobs, [{ kind: 'count', run: count }], wakeUps, {
   workerId: options.workerId,

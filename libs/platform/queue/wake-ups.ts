@@ -1,43 +1,78 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PostgresConnectionOptions, Queue, Worker, createPostgresBackend } from 'bullmq';
+import {
+  type JobsOptions,
+  type PostgresConnectionOptions,
+  Queue,
+  type RedisOptions,
+  Worker,
+  createPostgresBackend,
+  createRedisBackend,
+} from 'bullmq';
 import type { Jobs } from './jobs.ts';
 
 const QUEUE_NAME = 'assent-wake-ups';
 
+/** Which engine carries the wake-ups, and where it is. */
+export type WakeUpsBackend =
+  { readonly kind: 'postgres'; readonly url: string } | { readonly kind: 'redis'; readonly url: string };
+
+/** The little that we use of a queue engine; the same for both. */
+interface Engine {
+  queue(): Part & { add(name: string, data: object, options: JobsOptions): Promise<unknown> };
+  worker(processor: () => Promise<void>): Part;
+}
+interface Part {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  waitUntilReady(): Promise<unknown>;
+  close(force?: boolean): Promise<void>;
+}
+
 // The backend is given each time: setDefaultBackendFactory would change it for every user of BullMQ in the process.
-const openQueue = (connection: PostgresConnectionOptions) => new Queue(QUEUE_NAME, { connection }, createPostgresBackend);
-const openWorker = (connection: PostgresConnectionOptions, processor: () => Promise<void>) =>
-  new Worker(QUEUE_NAME, processor, { connection }, createPostgresBackend);
+function engineOf(backend: WakeUpsBackend): Engine {
+  if (backend.kind === 'postgres') {
+    const connection: PostgresConnectionOptions = { connectionString: backend.url, migrate: true };
+    return {
+      queue: () => new Queue(QUEUE_NAME, { connection }, createPostgresBackend),
+      worker: (processor) => new Worker(QUEUE_NAME, processor, { connection }, createPostgresBackend),
+    };
+  }
+  // A queue that waits for a lost Redis must not hold the relay: its commands fail at once and the sweep sends again.
+  const connection: RedisOptions = { url: backend.url };
+  return {
+    queue: () => new Queue(QUEUE_NAME, { connection: { ...connection, enableOfflineQueue: false } }, createRedisBackend),
+    worker: (processor) =>
+      new Worker(QUEUE_NAME, processor, { connection: { ...connection, maxRetriesPerRequest: null } }, createRedisBackend),
+  };
+}
 
 /**
- * BullMQ on PostgreSQL, used for one thing: to tell a worker in another process that there may be work. The message holds no truth;
+ * BullMQ on PostgreSQL, or on Redis for scale, used for one thing: to tell a worker in another process that there may be work. The message holds no truth;
  * a lost one is sent again by the sweep, a doubled one finds nothing to do.
  */
 export class WakeUps {
-  #queue: ReturnType<typeof openQueue> | undefined;
-  #worker: ReturnType<typeof openWorker> | undefined;
+  readonly #engine: Engine;
+  #queue: ReturnType<Engine['queue']> | undefined;
+  #worker: ReturnType<Engine['worker']> | undefined;
   readonly #stop = new AbortController();
   #relaying: Promise<void> | undefined;
 
   constructor(
-    private readonly databaseUrl: string,
+    backend: WakeUpsBackend,
     private readonly onFault: (error: unknown) => void,
     private readonly options: { relayMs?: number; staleSeconds?: number } = {},
-  ) {}
-
-  get #connection(): PostgresConnectionOptions {
-    return { connectionString: this.databaseUrl, migrate: true };
+  ) {
+    this.#engine = engineOf(backend);
   }
 
   /** The relay and sweeper: after commit, hands each waiting job to the queue engine; again when nobody took it for a while. */
   async relay(jobs: Jobs): Promise<void> {
-    this.#queue = openQueue(this.#connection);
+    this.#queue = this.#engine.queue();
     this.#queue.on('error', this.onFault); // without a listener BullMQ prints a stack for each dropped connection
     await this.#queue.waitUntilReady();
     this.#relaying = this.#relay(jobs, this.#queue);
   }
 
-  async #relay(jobs: Jobs, queue: ReturnType<typeof openQueue>): Promise<void> {
+  async #relay(jobs: Jobs, queue: ReturnType<Engine['queue']>): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
         for (const job of await jobs.claimWakeUps(this.options.staleSeconds ?? 10)) {
@@ -53,7 +88,7 @@ export class WakeUps {
   }
 
   async listen(wake: () => void): Promise<void> {
-    this.#worker = openWorker(this.#connection, async () => wake());
+    this.#worker = this.#engine.worker(async () => wake());
     this.#worker.on('error', this.onFault);
     await this.#worker.waitUntilReady();
   }
@@ -62,8 +97,8 @@ export class WakeUps {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#relaying;
-    await this.#worker?.close();
-    await this.#queue?.close();
+    await this.#worker?.close(true); // by force: our processor holds nothing, and a Redis that is gone would be waited for
+    await this.#queue?.close().catch(this.onFault); // an engine that is gone does not hold a process that is told to stop
   }
 }
 
