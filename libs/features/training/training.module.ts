@@ -3,7 +3,7 @@ import { Audit } from '#audit';
 import { ConsentModule, ConsentService } from '#consent';
 import { Db } from '#db';
 import { IdentityModule, SubjectsService } from '#identity';
-import { Jobs } from '#queue';
+import { JobEventFeed, Jobs } from '#queue';
 import { ReplicasModule, ReplicasService, SigningKit } from '#replicas';
 import { Objects, Scratch } from '#storage';
 import { MediaKit, UploadsModule, UploadsService } from '#uploads';
@@ -12,6 +12,7 @@ import { TrainingService } from './training.service.ts';
 @Module({
   imports: [ConsentModule, IdentityModule, ReplicasModule, UploadsModule],
   providers: [
+    { provide: JobEventFeed, inject: [Db], useFactory: (db: Db) => new JobEventFeed(db) },
     {
       provide: TrainingService,
       inject: [
@@ -33,6 +34,6 @@ import { TrainingService } from './training.service.ts';
       ) => new TrainingService({ db, audit, jobs, consent, uploads, subjects, replicas, objects, scratch, media, signing }), // prettier-ignore
     },
   ],
-  exports: [TrainingService],
+  exports: [TrainingService, JobEventFeed],
 })
 export class TrainingModule {}

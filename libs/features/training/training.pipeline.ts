@@ -107,7 +107,7 @@ export const PIPELINE: readonly TrainingStep[] = [
     state: 'preflight',
     async run({ lease, training, consent, tools, surveys }) {
       const match = matchSubject(surveys!.consent, surveys!.footage);
-      const principal = tools.principalOf(lease.tenantId);
+      const principal = tools.principal;
       // Recorded before it is acted on: a refusal must be explainable too.
       await lease.commit((tx) =>
         tools.subjects.recordMatch(tx, principal, { consentId: consent.id, trainingId: training.id }, match),
@@ -177,7 +177,7 @@ export const PIPELINE: readonly TrainingStep[] = [
     async run(context) {
       const { lease, training, tools } = context;
       const { replicaId, replica, drive, card } = context.staged!;
-      const principal = tools.principalOf(lease.tenantId);
+      const principal = tools.principal;
       // The one moment in which a replica comes to exist: fenced by the lease, and with the consent row locked until it is committed.
       await lease.complete(async (tx) => {
         await tools.consent.require(tx, principal, training.consent_id, {
@@ -204,7 +204,7 @@ export const PIPELINE: readonly TrainingStep[] = [
             held_out_from: context.fitted!.heldOutFrom,
           },
         });
-        await tools.finish(tx, principal, training.id, { state: 'succeeded', replicaId });
+        await tools.finish(tx, training.id, { state: 'succeeded', replicaId });
       });
     },
   },

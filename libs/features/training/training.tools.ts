@@ -17,11 +17,11 @@ export interface TrainingTools {
   readonly objects: Objects;
   readonly media: MediaKit;
   readonly signing: SigningKit;
-  readonly principalOf: (tenantId: string) => Principal;
+  /** The worker, for the tenant and the request of this job. */
+  readonly principal: Principal;
   readonly consentAssertion: (consent: ConsentRow) => ConsentAssertion;
   readonly finish: (
     tx: Tx,
-    principal: Principal,
     id: string,
     end: { state: TrainingState; replicaId?: string; error?: ProblemDocument; cancelReason?: string },
   ) => Promise<void>;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { InvalidInputError } from '#kernel';
 import { type TestDatabase, testDatabase } from '#testing';
 import { JobEventFeed, recordJobEvent, stageTimings } from './job-events.ts';
 import type { JobEventRow } from './jobs.entities.ts';
@@ -51,7 +52,7 @@ describe('events of a job', () => {
     await expect(lost!.stage('fit', {})).rejects.toBeInstanceOf(LeaseLostError);
     await holder.progress({ done: 2 });
     expect((await eventsOf(id)).map(({ data }) => data)).toEqual([{ state: 'queued' }, { done: 2 }]);
-    expect(await stageTimings(t.db, late)).toEqual([]);
+    expect(await stageTimings(t.db, [late])).toEqual(new Map());
   });
 
   it('a cancelled job says so, and its holder tells no progress any more', async () => {
@@ -116,6 +117,18 @@ describe('a watcher', () => {
     expect(asked).toBe(before);
   });
 
+  it('goes on behind what it saw, hears nothing behind the end, and a number that was never given out is refused', async () => {
+    const id = await enqueue();
+    const feed = new JobEventFeed(t.db, 5);
+    expect(await feed.resume(id, undefined)).toBe(0);
+    expect(await feed.resume(id, '1')).toBe(1);
+    for (const wrong of ['2', '-1', 'x', '1e0', '99999999999'])
+      await expect(feed.resume(id, wrong)).rejects.toBeInstanceOf(InvalidInputError);
+    await t.db.tx((tx) => recordJobEvent(tx, id, 'end', {}));
+    expect(await feed.resume(id, '1')).toBe(1);
+    expect(await feed.resume(id, '2')).toBeUndefined();
+  });
+
   it('hears that the database is away instead of waiting for ever', async () => {
     const feed = new JobEventFeed({ query: () => Promise.reject(new Error('away')) } as never, 5);
     await expect(collect(feed, 'a', 0, new AbortController().signal)).rejects.toThrow('away');
@@ -130,12 +143,12 @@ describe('stage timings', () => {
     const second = await take();
     await second.stage('probe', {});
     await second.stage('fit', {});
-    const running = await stageTimings(t.db, id);
+    const running = (await stageTimings(t.db, [id])).get(id)!;
     expect(running.map(({ name }) => name)).toEqual(['probe', 'fit']);
     expect(running[0]!.ms).toBeGreaterThanOrEqual(0);
     expect(running[1]!.ms).toBeNull();
     await second.settleFailed({ type: 't', title: 't', status: 422, detail: 'd', code: 'c' }, () => Promise.resolve());
-    expect((await stageTimings(t.db, id))[1]!.ms).toBeGreaterThanOrEqual(0);
+    expect((await stageTimings(t.db, [id])).get(id)![1]!.ms).toBeGreaterThanOrEqual(0);
   });
 });
 

@@ -1,5 +1,5 @@
 import { type Db, rows } from '#db';
-import type { Tx } from '#kernel';
+import { type Tx, InvalidInputError } from '#kernel';
 import type { JobEventKind, JobEventRow, JobStageRow } from './jobs.entities.ts';
 
 /**
@@ -22,17 +22,23 @@ export interface StageTiming {
   readonly ms: number | null;
 }
 
-/** What each stage of the job took, those of earlier attempts left out. */
-export async function stageTimings(db: Db, jobId: string): Promise<StageTiming[]> {
+/** What each stage of each job took, those of earlier attempts left out. */
+export async function stageTimings(db: Db, jobIds: readonly string[]): Promise<Map<string, StageTiming[]>> {
   const found = await db.query<JobStageRow>(
-    `SELECT * FROM job_stages WHERE job_id = $1 AND epoch = (SELECT max(epoch) FROM job_stages WHERE job_id = $1) ORDER BY seq`,
-    [jobId],
+    `SELECT s.* FROM job_stages s JOIN (SELECT job_id, max(epoch) AS epoch FROM job_stages WHERE job_id = ANY($1) GROUP BY job_id) newest
+       USING (job_id, epoch) ORDER BY s.job_id, s.seq`,
+    [jobIds],
   );
-  return found.map(({ name, started_at, ended_at }) => ({
-    name,
-    started_at: started_at.toISOString(),
-    ms: ended_at ? ended_at.getTime() - started_at.getTime() : null,
-  }));
+  const timings = new Map<string, StageTiming[]>();
+  for (const { job_id: id, name, started_at, ended_at } of found) {
+    if (!timings.has(id)) timings.set(id, []);
+    timings.get(id)!.push({
+      name,
+      started_at: started_at.toISOString(),
+      ms: ended_at ? ended_at.getTime() - started_at.getTime() : null,
+    });
+  }
+  return timings;
 }
 
 /** How often the feed looks for news: half of it is the mean delay of an event. */
@@ -60,6 +66,25 @@ export class JobEventFeed {
     private readonly db: Db,
     private readonly pollMs = POLL_MS,
   ) {}
+
+  /**
+   * Where a watcher goes on: behind the event that it saw last (`Last-Event-ID`), or from the beginning. `undefined`: it has seen the
+   * end, so there is nothing to wait for. @throws InvalidInputError for a number that this job never gave out.
+   */
+  async resume(jobId: string, lastEventId: string | undefined): Promise<number | undefined> {
+    if (lastEventId === undefined) return 0;
+    const [job] = await this.db.query<{ event_count: number; ended: boolean }>(
+      `SELECT event_count, EXISTS (SELECT 1 FROM job_events WHERE job_id = $1 AND seq = event_count AND kind = 'end') AS ended
+       FROM jobs WHERE id = $1`,
+      [jobId],
+    );
+    const after = /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : NaN;
+    if (!job || !(after <= job.event_count))
+      throw new InvalidInputError('The Last-Event-ID is not one of this stream. Begin again without it.', [
+        { pointer: '/headers/last-event-id', detail: 'not an id of this stream' },
+      ]);
+    return job.ended && after === job.event_count ? undefined : after;
+  }
 
   /** Events with a number above `after`, in order, until `signal` fires or `end` has come. Throws when the database is away. */
   async *watch(jobId: string, after: number, signal: AbortSignal): AsyncIterable<JobEventRow> {

@@ -1,5 +1,5 @@
 import { type Db, rows } from '#db';
-import { type Tx, NotFoundError, newId } from '#kernel';
+import { type Principal, type Tx, NotFoundError, newId } from '#kernel';
 import type { JobRow, JobState } from './jobs.entities.ts';
 import { recordJobEvent } from './job-events.ts';
 import { Lease } from './lease.ts';
@@ -16,6 +16,15 @@ export interface NewJob {
   readonly delaySeconds?: number;
   /** The HTTP request that asked for it. */
   readonly requestId?: string | undefined;
+}
+
+/**
+ * The dedupe key of a job that a request with an `Idempotency-Key` asks for: a crash between the job's commit and the stored answer then
+ * asks for no second one. Per actor and day, as the key itself is.
+ */
+export function dedupeKeyOf(principal: Principal, idempotencyKey: string | undefined): string | undefined {
+  if (idempotencyKey === undefined) return undefined;
+  return `${principal.actorId}|${new Date().toISOString().slice(0, 10)}|${idempotencyKey}`;
 }
 
 export interface JobFilter {
