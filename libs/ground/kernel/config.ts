@@ -131,3 +131,13 @@ export function bareEnvironment(env: NodeJS.ProcessEnv = process.env): Record<st
   for (const key of ['PATH', 'LANG', 'LC_ALL', 'TZ']) if (env[key] !== undefined) kept[key] = env[key];
   return kept;
 }
+
+/** The environment of a process of ours: what we got, with settings replaced. A replaced setting no longer comes from its file. */
+export function serviceEnvironment(
+  settings: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const given = { ...env, ...settings };
+  for (const key of Object.keys(settings)) delete given[`${key}_FILE`];
+  return given;
+}

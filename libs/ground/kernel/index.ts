@@ -8,5 +8,7 @@ export * from './paths.ts';
 export type * from './picture.ts';
 export * from './principal.ts';
 export * from './public-url.ts';
+export * from './process-identity.ts';
+export * from './process-lock.ts';
 export * from './state-machine.ts';
 export type * from './tx.ts';

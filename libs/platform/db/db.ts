@@ -33,6 +33,8 @@ export interface DbOptions {
   readonly migrations?: MixedList<new () => object>;
   /** Connections of this process. */
   readonly poolSize?: number;
+  /** How long a transaction may sleep. A process that is paused inside one would hold its locks, and a withdrawal, for ever. */
+  readonly idleSeconds?: number;
 }
 
 export async function openDb(options: DbOptions): Promise<Db> {
@@ -46,7 +48,10 @@ export async function openDb(options: DbOptions): Promise<Db> {
     synchronize: false,
     logging: false,
     // A session in another time zone must not change what a client reads (case OP-02).
-    extra: { options: '-c timezone=UTC', application_name: 'assent' },
+    extra: {
+      options: `-c timezone=UTC -c idle_in_transaction_session_timeout=${(options.idleSeconds ?? 30) * 1000}`,
+      application_name: 'assent',
+    },
   });
   return new Db(await dataSource.initialize());
 }

