@@ -2,10 +2,9 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from '#kernel';
-import { SubjectsService } from '#identity';
 import { JobWorker } from '#queue';
-import { Objects } from '#storage';
 import { AppModule } from '../app.module.ts';
+import { chores, keepUp } from '../chores.ts';
 import { jobHandlers } from '../job-handlers.ts';
 import { openPlatform } from '../platform.module.ts';
 
@@ -19,15 +18,14 @@ const worker = new JobWorker(platform.jobs, jobHandlers(app), platform.wakeUps, 
   workerId: `${hostname()}-${process.pid}`,
   onFault: report,
 });
-// What a crash left half-done: erasures first, then sealed bytes that no row names (older than any job could still be writing).
-for (const { tenant_id: tenantId, id } of await app.get(SubjectsService).erasing()) {
-  await app.get(SubjectsService).finishErasure({ tenantId, actorId: 'worker', roles: ['system'] }, id);
-}
-await app.get(Objects).sweepOrphans(24 * 3600 * 1000);
+const stopping = new AbortController();
+const kept = keepUp(chores(app), stopping.signal, report);
 await worker.start();
 console.log(JSON.stringify({ level: 'info', at: new Date().toISOString(), message: 'worker ready' }));
 
 const stop = async (): Promise<void> => {
+  stopping.abort();
+  await kept;
   await worker.stop(5000); // then the job goes back to the queue for another worker
   await app.close();
   await platform.close();

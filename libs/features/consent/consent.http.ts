@@ -3,6 +3,7 @@ import { Inject } from '@nestjs/common';
 import { z } from 'zod';
 import { Call, Route, RouteController, type RouteCall, type RouteSpec, idCursor, page, pageOf, pageQuery } from '#http';
 import { type Principal, DomainError, NotFoundError } from '#kernel';
+import { ReceiptKey } from '#pki';
 import { ConsentAnswers, type Invitation } from './consent-answers.service.ts';
 import {
   consentAskSchema,
@@ -95,6 +96,12 @@ const STATUS = {
   responses: { 200: { description: 'The status, without anything about the person.', schema: z.object({ status: z.enum(['valid', 'paused', 'withdrawn', 'expired', 'invalidated', 'unknown']), changed_at: z.string().nullable() }) } },
 } as const satisfies RouteSpec; // prettier-ignore
 
+const RECEIPT_KEY = {
+  method: 'GET', path: '/v1/receipt-key', permission: 'public', tag,
+  summary: 'The public key of receipts', description: 'A JSON Web Key (RFC 7517): checks the signature of every receipt of this deployment.',
+  responses: { 200: { description: 'The key.', schema: z.looseObject({ kty: z.string(), crv: z.string(), x: z.string(), kid: z.string() }) } },
+} as const satisfies RouteSpec; // prettier-ignore
+
 /** How long an answer waits for the check of a clip that has just been uploaded, before it asks the page to come again. */
 const PATIENCE_MS = 25_000;
 
@@ -103,6 +110,7 @@ export class ConsentsController {
   constructor(
     @Inject(ConsentService) private readonly consents: ConsentService,
     @Inject(ConsentAnswers) private readonly answers: ConsentAnswers,
+    @Inject(ReceiptKey) private readonly receiptKey: ReceiptKey,
   ) {}
 
   @Route(ASK)
@@ -211,6 +219,12 @@ export class ConsentsController {
     // Anybody's verifier may ask, from any page; a minute old is fresh enough.
     void reply.header('Cache-Control', 'public, max-age=60').header('Access-Control-Allow-Origin', '*');
     return { status, changed_at: changedAt };
+  }
+
+  @Route(RECEIPT_KEY)
+  key(@Call() { reply }: RouteCall<typeof RECEIPT_KEY>) {
+    void reply.header('Cache-Control', 'public, max-age=3600').header('Access-Control-Allow-Origin', '*');
+    return this.receiptKey.publicJwk;
   }
 
   #wire = (row: ConsentRow) => toWire(row, this.consents.statusUrl(row));
