@@ -1,5 +1,7 @@
 export * from './label.ts';
 export * from './probe-decoder.ts';
+export { RenderDownloads } from './render-downloads.ts';
+export type { RenderProgress } from './render-news.ts';
 export * from './rendering.entities.ts';
 export * from './rendering.errors.ts';
 export * from './rendering.module.ts';

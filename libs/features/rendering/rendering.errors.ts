@@ -13,3 +13,18 @@ export class WatermarkNotReadableError extends DomainError {
 export class SelfCheckFailedError extends DomainError {
   override readonly problem = { slug: 'self-check-failed', status: 500, title: 'The render does not verify' } as const;
 }
+
+/** There are no bytes to give yet, or there never will be. */
+export class RenderNotPublishedError extends DomainError {
+  override readonly problem = { slug: 'render-not-published', status: 409, title: 'The render is not published' } as const;
+}
+
+/** The consent behind a published render is not in force now: nobody gets it from us. 410 where it has ended, 403 while it is paused. */
+export class RenderWithheldError extends DomainError {
+  override readonly problem: { slug: string; status: number; title: string };
+  constructor(refusal: DomainError) {
+    super(refusal.message, refusal.members, { cause: refusal });
+    const { slug, title } = refusal.problem;
+    this.problem = { slug, title, status: slug === 'consent-paused' ? 403 : 410 };
+  }
+}

@@ -1,11 +1,21 @@
 import type { Audit } from '#audit';
 import { type Db, rows } from '#db';
 import { type Principal, type Tx, DomainError, NotFoundError } from '#kernel';
+import { ErasedError } from '#keys';
 import type { ReplicaRow } from './replicas.entities.ts';
 import { type ReplicaState, replicaTransitions } from './replicas.states.ts';
 
 export class ReplicaNotActiveError extends DomainError {
   override readonly problem = { slug: 'replica-not-active', status: 409, title: 'The replica cannot be used now' } as const;
+}
+
+/** The consent is not in force: nothing that shows the person is given out. */
+export class LikenessWithheldError extends DomainError {
+  override readonly problem: { slug: string; status: number; title: string };
+  constructor(slug: string, status: number, detail: string) {
+    super(detail);
+    this.problem = { slug, status, title: 'The consent is not in force' };
+  }
 }
 
 export class ReplicasService {
@@ -46,8 +56,34 @@ export class ReplicasService {
     return row;
   }
 
-  async list(tenantId: string): Promise<ReplicaRow[]> {
-    return this.db.query<ReplicaRow>('SELECT * FROM replicas WHERE tenant_id = $1 ORDER BY id', [tenantId]);
+  /** One page, newest first: the ids after `after`. */
+  async list(
+    tenantId: string,
+    filter: { state?: ReplicaState | undefined; subjectId?: string | undefined; after?: string | undefined; limit: number },
+  ): Promise<ReplicaRow[]> {
+    return this.db.query<ReplicaRow>(
+      `SELECT * FROM replicas WHERE tenant_id = $1 AND ($2::text IS NULL OR state = $2) AND ($3::uuid IS NULL OR subject_id = $3)
+         AND ($4::uuid IS NULL OR id < $4) ORDER BY id DESC LIMIT $5`,
+      [tenantId, filter.state ?? null, filter.subjectId ?? null, filter.after ?? null, filter.limit],
+    );
+  }
+
+  /**
+   * The replica, if a likeness of it may be shown now: its person is not erased and its consent is in force, by their own rows.
+   * @throws ErasedError, LikenessWithheldError
+   */
+  async requireShowable(tenantId: string, id: string): Promise<ReplicaRow> {
+    const replica = await this.get(tenantId, id);
+    const [now] = await this.db.query<{ subject: string; consent: string; current: boolean }>(
+      `SELECT s.state AS subject, c.state AS consent, c.valid_until >= clock_timestamp() AS current
+       FROM subjects s, consents c WHERE s.tenant_id = $1 AND s.id = $2 AND c.tenant_id = $1 AND c.id = $3`,
+      [tenantId, replica.subject_id, replica.consent_id],
+    );
+    if (now?.subject !== 'active') throw new ErasedError('The person of this replica was erased.');
+    if (now.consent === 'paused') throw new LikenessWithheldError('consent-paused', 403, 'The person has paused the consent.');
+    if (now.consent !== 'given') throw new LikenessWithheldError('consent-withdrawn', 410, 'The consent has ended.');
+    if (!now.current) throw new LikenessWithheldError('consent-expired', 410, 'The consent has expired.');
+    return replica;
   }
 
   /** Locks the row and refuses unless it may be rendered. */
