@@ -4,6 +4,7 @@ import { DoorsAdapter, type RequestLog, requireDeclaredRoutes } from '#http';
 import type { Config } from '#kernel';
 import type { Platform } from '../platform.module.ts';
 import { ApiModule } from './api.module.ts';
+import { registerPages } from './pages.ts';
 
 /** The API on an open platform, ready to listen. @throws Error for a route without a permission: such a process does not start. */
 export async function createApi(platform: Platform, config: Config, log: RequestLog): Promise<NestFastifyApplication> {
@@ -14,6 +15,7 @@ export async function createApi(platform: Platform, config: Config, log: Request
     abortOnError: false,
   });
   requireDeclaredRoutes(app.get(ModulesContainer));
+  registerPages(adapter.getInstance());
   await app.init();
   return app;
 }

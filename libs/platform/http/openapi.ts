@@ -122,7 +122,7 @@ function requestBody(spec: RouteSpec, schemas: Record<string, unknown>): Json {
     return { requestBody: { description: stream.description, content } };
   }
   if (!body) return {};
-  const required = !body.safeParse(undefined).success;
+  const required = !body.safeParse({}).success;
   return { requestBody: { required, content: { 'application/json': { schema: jsonSchema(body, 'input', schemas) } } } };
 }
 

@@ -83,7 +83,8 @@ export const tooLarge = (limit: number): BodyTooLargeError =>
 /** The body was kept as bytes until now: a caller who may not call makes us parse nothing. */
 function readJson(spec: RouteSpec, request: FastifyRequest): unknown {
   if (!isMutation(spec) && !spec.body) return undefined;
-  if (!hasBody(request)) return undefined;
+  // No body says the same as an empty one: whoever withdraws a consent by curl need not send `{}`.
+  if (!hasBody(request)) return spec.body ? {} : undefined;
   const type = mediaTypeOf(request);
   if (type !== 'application/json' || !Buffer.isBuffer(request.body))
     throw new MediaTypeUnsupportedError('Send the body as application/json.', { media_types: ['application/json'] });
