@@ -60,11 +60,21 @@ export function build() {
       ]),
     );
   }
+  const pages = buildPages();
   const sources = ['apps', 'libs', 'migrations', 'test'].flatMap((dir) =>
     walk(dir, (name) => name.endsWith('.ts') && !name.endsWith('.as.ts')),
   );
-  return unlessUnchanged('typescript.stamp', [...sources, 'tsconfig.json', 'package-lock.json'], () =>
+  const code = unlessUnchanged('typescript.stamp', [...sources, 'tsconfig.json', 'package-lock.json'], () =>
     run('typescript/bin/tsc', ['-p', 'tsconfig.json']),
+  );
+  return code || pages;
+}
+
+/** The consent and verify pages → dist/web. No browser is needed to build them. */
+function buildPages() {
+  const sources = walk('apps/web', (name) => /\.(tsx?|css|html|json|svg)$/.test(name) && !name.endsWith('.spec.ts'));
+  return unlessUnchanged('web.stamp', [...sources, 'scripts/build-web.mjs', 'package-lock.json'], () =>
+    run('../scripts/build-web.mjs', []),
   );
 }
 

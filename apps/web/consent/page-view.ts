@@ -1,0 +1,33 @@
+import type { Catalog } from '../catalog.ts';
+import type { ServerClock } from '../server-clock.ts';
+import type { ConsentSession, Receipt } from './consent-wire.ts';
+import type { Flow } from './flow.ts';
+import type { LightReading } from './light.ts';
+
+/** Everything that the screen shows. */
+export interface PageView {
+  readonly flow: Flow;
+  readonly session: ConsentSession | null;
+  readonly catalog: Catalog;
+  readonly clock: ServerClock;
+  /** A request is on its way: its button waits. */
+  readonly busy: boolean;
+  readonly light: LightReading | null;
+  /** `calm`: the two seconds of neutral face. */
+  readonly phase: 'calm' | 'speak';
+  /** Seconds of the take. */
+  readonly elapsed: number;
+  readonly sent: number;
+  readonly total: number;
+  /** The connection is gone; the upload goes on by itself. */
+  readonly waiting: boolean;
+  /** Nothing can be kept on this phone: a reload would lose the take. */
+  readonly memoryOnly: boolean;
+  readonly clipUrl: string | null;
+  readonly typedCode: string;
+  /** Slug of what is wrong with the typed code; stands beside the field. */
+  readonly typedFault: string | null;
+  readonly receipt: Receipt | null;
+  readonly receiptUrl: string | null;
+  readonly copied: boolean;
+}
