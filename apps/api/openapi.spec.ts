@@ -29,7 +29,10 @@ describe('openapi.json', () => {
   it('holds every route that is not a page, with a success and its refusals', () => {
     const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
     expect(operations.length).toBe(declaredRoutes().filter(({ hidden }) => !hidden).length);
-    for (const { responses } of operations) expect(Object.keys(responses).some((status) => /^[23]/.test(status))).toBe(true);
+    for (const { responses } of operations) {
+      expect(Object.keys(responses).some((status) => /^[23]/.test(status))).toBe(true);
+      expect(responses).not.toHaveProperty('default'); // a refusal that the catalog does not have
+    }
   });
 });
 

@@ -51,16 +51,8 @@ const hasUnreadBody = ({ headers }: FastifyRequest): boolean =>
 function asDomainError(error: unknown, request: FastifyRequest): unknown {
   if (error instanceof DomainError) return error;
   const { code, statusCode } = Object(error) as { code?: string; statusCode?: number };
-  switch (code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return tooLarge(JSON_LIMIT);
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new MediaTypeUnsupportedError('Send the body as application/json.', { media_types: ['application/json'] });
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new MalformedRequestError('The body is not as long as Content-Length says.', {}, { cause: error });
-    case 'FST_ERR_BAD_URL':
-      return new MalformedRequestError('The address holds an escape that is none.', {}, { cause: error });
-  }
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
+    return new MalformedRequestError('The body is not as long as Content-Length says.', {}, { cause: error });
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
   if (status === 404) {
     const allowed = allowedMethods(request.url);
@@ -68,5 +60,8 @@ function asDomainError(error: unknown, request: FastifyRequest): unknown {
       ? new MethodNotAllowedError(allowed)
       : new NotFoundError('There is nothing at this address. /docs lists every route.');
   }
+  if (status === 413) return tooLarge(JSON_LIMIT);
+  if (status === 415)
+    return new MediaTypeUnsupportedError('Send the body as application/json.', { media_types: ['application/json'] });
   return status !== undefined && status >= 400 && status < 500 ? new HttpRefusal(status, { cause: error }) : error;
 }

@@ -4,7 +4,7 @@ import { type RouteSpec, declaredRoutes } from './route.ts';
 export function allowedMethods(url: string): string[] {
   const path = url.split('?')[0]!;
   const methods = declaredRoutes().flatMap((spec) => (patternOf(spec).test(path) ? [spec.method] : []));
-  return [...new Set<string>(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
+  return [...new Set<string>(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].toSorted();
 }
 
 const patterns = new WeakMap<RouteSpec, RegExp>();
