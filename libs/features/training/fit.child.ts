@@ -6,6 +6,7 @@ import { PNG } from 'pngjs';
 import { type Track, encodeDriveTrack } from '#face';
 import {
   type Evaluation,
+  type FitOptions,
   type ReplicaManifest,
   createRenderer,
   encodeReplica,
@@ -63,6 +64,11 @@ export interface FitSummary {
 }
 
 const SIZE = 256;
+/** What each preset changes of the engine's defaults. */
+const FIT_OF: Readonly<Record<TrainingOptions['preset'], Partial<FitOptions>>> = {
+  'cpu-256': {},
+  'cpu-256-draft': { splats: 2500, iterations: 1000 },
+};
 /** Tracking reads larger pictures than the fit: landmarks are worth it. */
 const TRACK_SIZE = 512;
 
@@ -131,7 +137,7 @@ async function fit(request: FitRequest, progress: (value: TrainingProgress) => v
   const started = process.cpuUsage();
   const result = await fitReplica(
     { size: SIZE, frames, track: tracked },
-    { seed: request.options.seed },
+    { seed: request.options.seed, ...FIT_OF[request.options.preset] },
     ({ stage, done, total, psnr }) =>
       progress({
         stage: stage === 'evaluate' ? 'evaluate' : 'fit',

@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /** What a client may choose about a training. */
 export const trainingOptionsSchema = z.strictObject({
-  preset: z.enum(['cpu-256']).default('cpu-256'),
+  preset: z.enum(['cpu-256', 'cpu-256-draft']).default('cpu-256')
+    .describe('`cpu-256-draft` shows in a fraction of the time whether the footage is any good; it looks it'),
   /** Which agreed purpose this training serves. An evaluation makes no replica for use. */
   purpose: z.enum(['training', 'evaluation']).default('training'),
   seed: z.int().min(0).max(2 ** 31 - 1).default(1),
