@@ -51,7 +51,7 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
   const server: EmbeddedPostgres | undefined =
     config.DATABASE_URL === undefined ? await startEmbeddedPostgres(join(home, 'postgres')) : undefined;
   const url = server?.url ?? config.DATABASE_URL!;
-  const db = await openDb({ url, entities: entities as never[], migrations });
+  const db = await openDb({ url, entities: entities as never[], migrations, idleSeconds: config.WORKER_LEASE_SECONDS });
   await migrate(db);
   const log = new NoteSigner('assent.local/log', await keys.serviceSecret('log-signer', () => randomSeed()));
   const sequencer = new Sequencer(db, log, new HeadFile(join(home, 'log', 'head')), onFault);

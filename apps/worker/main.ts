@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { loadConfig } from '#kernel';
 import { JobWorker } from '#queue';
+import { Objects } from '#storage';
 import { AppModule } from '../app.module.ts';
 import { chores, keepUp } from '../chores.ts';
 import { jobHandlers } from '../job-handlers.ts';
@@ -12,10 +13,18 @@ import { openPlatform } from '../platform.module.ts';
 const report = (error: unknown): void =>
   console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), message: String(error) }));
 
-const platform = await openPlatform(loadConfig(), report);
+const config = loadConfig();
+const platform = await openPlatform(config, report);
 const app = await NestFactory.createApplicationContext(AppModule.on(platform.module), { logger: ['error', 'warn'] });
+const objects = app.get(Objects);
 const worker = new JobWorker(platform.jobs, jobHandlers(app), platform.wakeUps, {
   workerId: `${hostname()}-${process.pid}`,
+  leaseSeconds: config.WORKER_LEASE_SECONDS,
+  // What an attempt wrote and nobody published, and the plaintext of workers that were killed: neither waits for somebody's restart.
+  async onEnded({ jobId, epoch }) {
+    await objects.discardAttempts(jobId, epoch);
+    await platform.scratch.sweepDead();
+  },
   onFault: report,
 });
 const stopping = new AbortController();

@@ -119,6 +119,20 @@ describe('how a job ends', () => {
     expect(handler.outcomes).toMatchObject([{ state: 'failed' }]);
   });
 
+  it('after each lease, however it ended, whoever wrote outside the database cleans up; a throw there is only told', async () => {
+    const ended: [number, boolean][] = [];
+    const onEnded = async (lease: Lease): Promise<void> => {
+      ended.push([lease.epoch, lease.settled]);
+      throw new Error('the disk is full');
+    };
+    await enqueue();
+    await worker(new Fit(complete), { onEnded }).drain();
+    await enqueue();
+    await worker(new Fit(async () => { throw new FootageRefused('no'); }), { onEnded }).drain(); // prettier-ignore
+    expect(ended).toEqual([[1, true], [1, true]]); // prettier-ignore
+    expect(faults.map(String)).toEqual(['Error: the disk is full', 'Error: the disk is full']);
+  });
+
   it('if the feature cannot be told, the job is not ended either', async () => {
     const id = await enqueue();
     const handler: JobHandler = {

@@ -25,6 +25,8 @@ export interface JobWorkerOptions {
   readonly leaseSeconds?: number;
   /** Looks for work this often even if no wake-up comes: any wake-up may be lost. */
   readonly idlePollMs?: number;
+  /** After each lease, however it ended: whoever wrote outside the database for it cleans up there. A throw is reported. */
+  readonly onEnded?: (lease: Lease) => Promise<void>;
   /** Bugs and lost leases; refusals go to the job's error. */
   readonly onFault?: (error: unknown, kind: string) => void;
 }
@@ -114,6 +116,7 @@ export class JobWorker {
     this.#lease = lease;
     await this.#carryOut(lease, this.#handlers.get(lease.row.kind)!);
     this.#lease = undefined;
+    await this.options.onEnded?.(lease).catch((error: unknown) => this.options.onFault?.(error, lease.row.kind));
     return true;
   }
 

@@ -219,6 +219,19 @@ describe('two phases', () => {
     await expect(objects.get('acme', staged.id)).rejects.toThrow(NotFoundError);
   });
 
+  it('an ended job leaves nothing of its attempts but what a row names, and another job’s files stay', async () => {
+    const [first, second, published, other] = await Promise.all(
+      ['ended-1', 'ended-2', 'ended-2', 'ended-10'].map((attempt) =>
+        objects.stage(meta(), inPieces(randomBytes(10), 10), attempt),
+      ),
+    );
+    await t.db.tx((tx) => objects.commit(tx, published!));
+    expect((await objects.discardAttempts('ended', 2)).toSorted()).toEqual([first!.path, second!.path].toSorted());
+    expect(await objects.readAll('acme', published!.id)).toHaveLength(10);
+    expect(await objects.discardAttempts('ended', 2)).toEqual([]);
+    expect(await objects.discardAttempts('ended', 10)).toEqual([other!.path]); // a later attempt is not ours to judge before it ends
+  });
+
   it('the sweep takes orphans and half-written files, keeps objects and what may still be in work', async () => {
     const kept = await store(randomBytes(10));
     const orphan = await objects.stage(meta(), inPieces(randomBytes(10), 10), 'lost-job-1');

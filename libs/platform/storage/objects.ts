@@ -178,18 +178,21 @@ export class Objects {
     return found.length;
   }
 
+  /**
+   * Removes what a job's attempts up to `epoch` left and no row names. Only for a lease that has ended or was lost: the fence lets
+   * nobody of those epochs commit any more. Returns the paths that went.
+   */
+  async discardAttempts(jobId: string, epoch: number): Promise<string[]> {
+    const found: string[] = [];
+    for (let attempt = 1; attempt <= epoch; attempt++)
+      for await (const { path } of this.store.list(`attempt/${jobId}-${attempt}`)) found.push(path);
+    return this.#removeUnnamed(found);
+  }
+
   /** Deletes blobs that no row names and that are older than any job could still be writing or about to commit. */
   async sweepOrphans(olderThanMs: number): Promise<string[]> {
     const removed: string[] = [];
-    const judge = async (paths: string[]): Promise<void> => {
-      const known = await this.db.query<{ path: string }>('SELECT path FROM objects WHERE path = ANY($1)', [paths]);
-      const named = new Set(known.map((row) => row.path));
-      for (const path of paths) {
-        if (named.has(path)) continue;
-        await this.store.delete(path);
-        removed.push(path);
-      }
-    };
+    const judge = async (paths: string[]): Promise<void> => void removed.push(...(await this.#removeUnnamed(paths)));
     let batch: string[] = [];
     for await (const { path, modified } of this.store.list('attempt')) {
       if (Date.now() - modified.getTime() < olderThanMs) continue;
@@ -201,6 +204,15 @@ export class Objects {
     }
     await judge(batch);
     return removed;
+  }
+
+  async #removeUnnamed(paths: string[]): Promise<string[]> {
+    if (paths.length === 0) return [];
+    const known = await this.db.query<{ path: string }>('SELECT path FROM objects WHERE path = ANY($1)', [paths]);
+    const named = new Set(known.map((row) => row.path));
+    const orphans = paths.filter((path) => !named.has(path));
+    for (const path of orphans) await this.store.delete(path);
+    return orphans;
   }
 }
 

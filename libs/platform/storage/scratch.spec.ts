@@ -60,7 +60,10 @@ it('sweeps what a killed process left and leaves the jobs of living ones alone',
   child.kill('SIGKILL');
   await once(child, 'exit');
   expect(await plain()).toHaveLength(1); // a kill -9 cleans nothing up
-  expect(await mine.sweep()).toBe(1);
+  await mine.within('job-3', async (path) => {
+    expect(await mine.sweepDead()).toBe(1); // in the middle of our own work
+    await writeFile(join(path, 'x'), 'still here');
+  });
   expect(await readdir(folder)).toEqual([]);
 });
 

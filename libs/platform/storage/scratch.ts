@@ -23,11 +23,20 @@ export class Scratch {
   }
 
   /** Removes what dead processes left, and what this one did. Jobs of living ones are not touched. Returns how many folders went. */
-  async sweep(): Promise<number> {
+  sweep(): Promise<number> {
+    return this.#remove((name) => name === this.#own);
+  }
+
+  /** Removes what dead processes left while this one works on: nobody may start for a long time after a kill. */
+  sweepDead(): Promise<number> {
+    return this.#remove(() => false);
+  }
+
+  async #remove(also: (name: string) => boolean): Promise<number> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     let removed = 0;
     for (const name of await readdir(this.folder)) {
-      if (name !== this.#own && (await this.#isAlive(name))) continue;
+      if (!also(name) && (await this.#isAlive(name))) continue;
       await rm(join(this.folder, name), { recursive: true, force: true });
       removed++;
     }
