@@ -18,6 +18,7 @@ import { type ObjectStore, Objects, Scratch, openStore, storageEntities } from '
 import { NoteSigner } from '#tlog';
 import { trainingEntities } from '#training';
 import { MediaKit, uploadEntities } from '#uploads';
+import { VerificationKit } from '#verification';
 
 export const entities = [...auditEntities, ...accessEntities, ...queueEntities, ...storageEntities, ...identityEntities, ...uploadEntities, ...consentEntities, ...trainingEntities, ...replicaEntities, ...renderingEntities]; // prettier-ignore
 
@@ -85,6 +86,10 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
     { provide: PublicUrl, useValue: new PublicUrl(config.PUBLIC_URL ?? `http://${config.HOST}:${config.PORT}`) },
     { provide: MediaKit, useValue: media },
     { provide: SigningKit, useValue: signing },
+    {
+      provide: VerificationKit,
+      useValue: new VerificationKit(signing.identity.anchors, signing.markKeys, media.tools, media.sandbox.tier),
+    },
   ];
   return {
     module: { module: PlatformModule, global: true, providers, exports: providers.map(({ provide }) => provide) },

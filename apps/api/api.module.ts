@@ -5,6 +5,7 @@ import { UploadsController } from '#doors/features/uploads/uploads';
 import { TrainingController } from '#doors/features/training/training';
 import { RenderingController } from '#doors/features/rendering/rendering';
 import { ReplicasController } from '#doors/features/replicas/replicas';
+import { VerificationController } from '#doors/features/verification/verification';
 import { HttpModule, type RequestLog } from '#http';
 import { AppModule } from '../app.module.ts';
 import type { Platform } from '../platform.module.ts';
@@ -32,6 +33,7 @@ export const controllers: Type[] = [
   TrainingController,
   RenderingController,
   ReplicasController,
+  VerificationController,
 ];
 
 /** The features with their doors. */
