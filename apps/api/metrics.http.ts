@@ -21,6 +21,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 @RouteController()
 export class MetricsController {
   readonly #registry = new Registry();
+  readonly #samplePool: () => void;
 
   constructor(@Inject(PLATFORM) platform: Platform, @Inject(RequestLog) log: RequestLog) {
     const registers = [this.#registry];
@@ -47,11 +48,12 @@ export class MetricsController {
       },
     });
     watchLog(platform, registers);
-    watchPool(platform, registers);
+    this.#samplePool = watchPool(platform, registers);
   }
 
   @Route(METRICS)
   async metrics(@Call() { reply }: RouteCall<typeof METRICS>): Promise<string> {
+    this.#samplePool();
     reply.type(this.#registry.contentType);
     return this.#registry.metrics();
   }
@@ -83,17 +85,18 @@ function watchLog(platform: Platform, registers: Registry[]): void {
   });
 }
 
-function watchPool(platform: Platform, registers: Registry[]): void {
+/** Taken before anything is asked: the questions of a scrape wait for connections themselves. */
+function watchPool(platform: Platform, registers: Registry[]): () => void {
   const { master } = platform.db.dataSource.driver as unknown as { master: pg.Pool };
-  new Gauge({
+  const connections = new Gauge({
     name: 'assent_db_connections',
     help: "Connections of this process's pool; waiting: queries that got none yet",
     labelNames: ['state'],
     registers,
-    collect() {
-      this.set({ state: 'busy' }, master.totalCount - master.idleCount);
-      this.set({ state: 'idle' }, master.idleCount);
-      this.set({ state: 'waiting' }, master.waitingCount);
-    },
   });
+  return () => {
+    connections.set({ state: 'busy' }, master.totalCount - master.idleCount);
+    connections.set({ state: 'idle' }, master.idleCount);
+    connections.set({ state: 'waiting' }, master.waitingCount);
+  };
 }

@@ -40,7 +40,7 @@ const NOT_BY_MANAGE_LINK: ReadonlySet<Permission> = new Set(['consents.answer', 
 
 /** Whether a role holds a permission, whoever has the role. */
 export const roleMay = (role: Role, permission: Permission): boolean =>
-  (PERMISSIONS[permission] as readonly Role[] | undefined)?.includes(role) ?? false;
+  Object.hasOwn(PERMISSIONS, permission) && (PERMISSIONS[permission] as readonly Role[]).includes(role);
 
 /** The one question of the guard: a role of the caller holds the permission, and neither scopes nor the link's purpose exclude it. */
 export function may(principal: Principal, permission: Permission): boolean {

@@ -53,6 +53,10 @@ export class DoorsAdapter extends FastifyAdapter {
       beginAnswer(request, reply);
       done();
     });
+    fastify.addHook('onSend', (request, _reply, payload, done) => {
+      request.answered = true;
+      done(null, payload);
+    });
     fastify.addHook('onResponse', (request, reply, done) => {
       const { statusCode: status } = reply.raw;
       log.request({
@@ -73,7 +77,8 @@ export class DoorsAdapter extends FastifyAdapter {
 
   /** A handler that answered by itself (a stream of events, a range, tus) returned nothing to send. */
   override reply(...[response, body, statusCode]: Parameters<FastifyAdapter['reply']>): ReturnType<FastifyAdapter['reply']> {
-    if ('sent' in response && response.sent) return response;
+    // `sent` alone is true only once the last byte is out: a stream that has just begun would be cut short by our empty answer.
+    if ('sent' in response && (response.sent || (body === undefined && response.request.answered))) return response;
     return super.reply(response, body, statusCode);
   }
 }

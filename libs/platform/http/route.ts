@@ -102,9 +102,15 @@ export const takesIdempotencyKey = (spec: RouteSpec): boolean =>
   spec.idempotency ?? (isMutation(spec) && spec.permission !== 'public' && !spec.stream);
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** `ROUTE_SPEC`: whoever puts a route onto Fastify itself (static pages) declares it here, or the process does not start. */
+    'assent:route'?: RouteSpec;
+  }
   interface FastifyRequest {
     /** Set by the guard. */
     principal?: Principal;
+    /** Set once something was given to `reply.send`. */
+    answered?: boolean;
     /** Set once the input was checked. */
     routeCall?: RouteCall;
   }

@@ -1,0 +1,112 @@
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { InvalidInputError } from '#kernel';
+import { DoorsAdapter } from './doors.adapter.ts';
+import { requireDeclaredRoutes } from './http.module.ts';
+import { decodeCursor, encodeCursor, idCursor, page } from './page.ts';
+import { RequestLog } from './request-log.ts';
+import { Route, RouteController, type RouteSpec, declaredRoutes, takesIdempotencyKey } from './route.ts';
+
+const spec = (over: Record<string, unknown>): RouteSpec =>
+  ({
+    method: 'GET', path: '/x', permission: 'public', tag: 't', summary: 's', responses: { 200: { description: 'd' } }, ...over,
+  }) as unknown as RouteSpec; // prettier-ignore
+
+describe('a route', () => {
+  it.each([
+    ['without a permission', { permission: undefined }],
+    ['with a permission that is not in the table', { permission: 'subjects.everything' }],
+    ['with a name that every object has', { permission: 'constructor' }],
+    ['without a slash', { path: 'x' }],
+    ['without a success', { responses: { 400: { description: 'd' } } }],
+    ['with JSON and a stream', { body: z.strictObject({}), stream: { mediaTypes: ['*/*'], description: 'd' } }],
+  ])('%s does not load', (_, over) => {
+    expect(() => Route(spec(over))).toThrow(/the route GET/);
+  });
+
+  it('is declared once', () => {
+    class Twice {
+      @Route(spec({ path: '/twice' }))
+      first(): void {}
+    }
+    expect(new Twice()).toBeDefined();
+    expect(() => Route(spec({ path: '/twice' }))).toThrow(/twice/);
+    expect(declaredRoutes().filter(({ path }) => path === '/twice')).toHaveLength(1);
+  });
+
+  it('takes an Idempotency-Key where something changes and somebody is known', () => {
+    const taken = (over: Record<string, unknown>): boolean => takesIdempotencyKey(spec(over));
+    expect(taken({ method: 'POST', permission: 'subjects.write' })).toBe(true);
+    expect(taken({ method: 'DELETE', permission: 'subjects.erase' })).toBe(true);
+    expect(taken({ method: 'GET', permission: 'subjects.read' })).toBe(false);
+    expect(taken({ method: 'POST', permission: 'public' })).toBe(false);
+    expect(taken({ method: 'PATCH', permission: 'uploads.create', stream: { mediaTypes: [], description: '' } })).toBe(false);
+  });
+});
+
+describe('a process with an undeclared route', () => {
+  const log = new RequestLog(() => undefined);
+  let close: (() => Promise<void>) | undefined;
+  afterEach(async () => close?.());
+
+  it('does not start when a controller was decorated past @Route', async () => {
+    @RouteController()
+    class Careful {
+      @Route(spec({ path: '/careful' }))
+      fine(): void {}
+    }
+    @Controller()
+    class Careless {
+      @Get('/open')
+      open(): string {
+        return 'everybody';
+      }
+    }
+    @Module({ controllers: [Careful, Careless] })
+    class App {}
+    const context = await NestFactory.createApplicationContext(App, { logger: false });
+    close = () => context.close();
+    expect(() => requireDeclaredRoutes(context.get(ModulesContainer))).toThrow(
+      'routes without a declared permission: Careless.open',
+    );
+    const app = NestFactory.create(App, new DoorsAdapter({ trustedProxies: [], log }), {
+      logger: false,
+      bodyParser: false,
+      abortOnError: false,
+    });
+    await expect(app.then((made) => made.init())).rejects.toThrow(/GET \/open declares no permission/);
+  });
+
+  it('does not start when somebody put a route onto Fastify itself', () => {
+    const fastify = new DoorsAdapter({ trustedProxies: [], log }).getInstance<FastifyInstance>();
+    expect(() => fastify.get('/backdoor', () => 'x')).toThrow(/declares no permission/);
+  });
+});
+
+describe('pages', () => {
+  const rows = (n: number): { id: string }[] => Array.from({ length: n }, (_, i) => ({ id: `r${i}` }));
+  it('say that nothing follows exactly when nothing does', () => {
+    expect(page(rows(3), 3, (row) => [row.id])).toEqual({ data: rows(3), next_cursor: null });
+    expect(page(rows(4), 3, (row) => [row.id])).toEqual({ data: rows(3), next_cursor: encodeCursor(['r2']) });
+    expect(page([], 3, () => [])).toEqual({ data: [], next_cursor: null });
+  });
+
+  it('carry exact values: a time of PostgreSQL keeps its microseconds', () => {
+    const exact = '2026-11-25 10:13:12.123456+00';
+    expect(decodeCursor(z.tuple([z.string(), z.int()]), encodeCursor([exact, 9_007_199_254_740_991]))).toEqual([
+      exact,
+      9_007_199_254_740_991,
+    ]);
+  });
+
+  it.each(['', 'x', '!!', 'W10', encodeCursor([1]), encodeCursor(['not-a-uuid']), encodeCursor(['0199d3c0-0000-7000-8000-000000000000', 1])])(
+    'refuse a cursor of something else: %j',
+    (cursor) => expect(() => idCursor(cursor)).toThrow(InvalidInputError),
+  ); // prettier-ignore
+
+  it('begin without one', () => expect(idCursor(undefined)).toBeUndefined());
+});
