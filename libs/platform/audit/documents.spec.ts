@@ -12,8 +12,8 @@ const format = readFileSync(shipped('docs/log-format.md'), 'utf8');
 describe("the auditor's guide", () => {
   /** Kind → members, as the guide's table has them. A row may name two kinds. */
   const table = new Map(
-    [...guide.matchAll(/^\| (`[a-z]+\.[a-z]+`[^|]*)\|([^|]*)\|/gm)].flatMap(([, kinds, members]) =>
-      [...kinds!.matchAll(/`([a-z.]+)`/g)].map(
+    [...guide.matchAll(/^\| (`[a-z-]+\.[a-z-]+`[^|]*)\|([^|]*)\|/gm)].flatMap(([, kinds, members]) =>
+      [...kinds!.matchAll(/`([a-z.-]+)`/g)].map(
         ([, kind]) => [kind!, [...members!.matchAll(/`(\w+)`/g)].map(([, name]) => name!).toSorted()] as const,
       ),
     ),
