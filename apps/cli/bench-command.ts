@@ -18,6 +18,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   watermark: async () => (await import('#provenance')).benchWatermark(),
   track: async () => (await import('#inference')).benchTrack(),
   survey: async () => (await import('#inference')).benchSurvey(),
+  log: async () => (await import('./log-bench.ts')).logBench(),
+  doors: async () => (await import('./doors-bench.ts')).doorsBench(),
   solver: async () => (await import('#face')).benchSolver(),
 };
 

@@ -11,6 +11,7 @@ const USAGE = `assent COMMAND
   audit export --since N --out DIR | audit verify DIR [--key FILE]
   doctor                                            what this machine has, and what is missing
   migrate                                           bring the database schema up to date
+  synthetic --out DIR [--seed N] [--seconds S]      two clips of a person who does not exist, to try the API with
   bench NAME [--json] [--video FILE] [--clips DIR]  measure an engine`;
 
 /** Exit codes are part of the contract: 0 done, 1 failed or not trusted, 2 usage or unreadable, 3 refused by the gate. */
@@ -29,6 +30,8 @@ async function main(argv: string[]): Promise<number> {
       return (await import('./doctor-command.ts')).doctorCommand();
     case 'migrate':
       return (await import('./migrate-command.ts')).migrateCommand();
+    case 'synthetic':
+      return (await import('./synthetic-command.ts')).syntheticCommand(args);
     case 'bench':
       return (await import('./bench-command.ts')).benchCommand(args);
     case undefined:

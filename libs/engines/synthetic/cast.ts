@@ -13,7 +13,6 @@ export const FAR_PAIRS: readonly (readonly [string, string])[] = [
   ['lucia', 'samuel'],
   ['greta', 'kenji'],
   ['kenji', 'samuel'],
-  ['bruno', 'kenji'],
   ['greta', 'samuel'],
   ['lucia', 'kenji'],
   ['amara', 'kenji'],
