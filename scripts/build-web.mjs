@@ -22,5 +22,6 @@ for (const mode of ['home', 'consent', 'verify']) await build({ configFile: join
 
 for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name);
+  if (path.endsWith('.json')) writeFileSync(path, JSON.stringify(JSON.parse(readFileSync(path, 'utf8'))));
   if (entry.isFile()) writeFileSync(`${path}.br`, brotliCompressSync(readFileSync(path)));
 }

@@ -16,6 +16,6 @@ function valueOf(digit: string): number {
  * dropped; anything else, such as a letter that looks like a digit, makes it `undefined`: it is never guessed.
  */
 export function codeDigits(typed: string): string | undefined {
-  const signs = [...typed.replace(/[\s\p{Pd}\p{Cf}]/gu, '')];
+  const signs = Array.from(typed.replace(/[\s\p{Pd}\p{Cf}]/gu, ''));
   return signs.every((sign) => DIGIT.test(sign)) ? signs.map(valueOf).join('') : undefined;
 }

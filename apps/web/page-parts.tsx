@@ -80,8 +80,8 @@ export const Heading = ({ children }: { children: ComponentChildren }): VNode =>
 
 export function Progress({ label, value, max }: { label: string; value: number; max: number }): VNode {
   return (
-    <label class="progress">
-      <span>{label}</span>
+    <label>
+      <small>{label}</small>
       <progress value={value} max={Math.max(1, max)} />
     </label>
   );
@@ -89,6 +89,6 @@ export function Progress({ label, value, max }: { label: string; value: number; 
 
 /** Moves the focus to the new screen's heading, so that keyboard and screen reader start at its top. */
 export function focusHeading(): void {
-  document.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true });
-  scrollTo({ top: 0 });
+  document.querySelector<HTMLElement>('h1')?.focus();
+  scrollTo(0, 0);
 }

@@ -10,7 +10,7 @@ export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
   const { step, way, trouble } = flow;
   const blind = way === 'file' || trouble?.slug.startsWith('camera-') === true;
   return (
-    <>
+    <Fragment>
       <Heading>{page.text(`${step}.title`)}</Heading>
       {step === 'recording' ? <Prompt page={page} /> : <p class="lead">{page.text(`${step}.${way}-lead`)}</p>}
       <div class={`screen ${step}`} hidden={blind}>
@@ -25,7 +25,7 @@ export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
       {step === 'camera' && <Check page={page} blind={blind} />}
       {step === 'code' && <Code page={page} />}
       {step === 'recording' ? <Running page={page} /> : <SayNo page={page} />}
-    </>
+    </Fragment>
   );
 }
 
@@ -36,7 +36,7 @@ function Check({ page, blind }: { page: ConsentPage; blind: boolean }): VNode {
   if (flow.elsewhere)
     return <Sure page={page} what="elsewhere" kind="main" problem="capture-in-progress" yes={() => desk.challenge(true)} />;
   return (
-    <>
+    <Fragment>
       {!blind && (
         <p class={light?.slug ? 'light off' : 'light'} data-problem={light?.slug ?? undefined} aria-live="polite">
           {page.text(`light.${light ? (light.slug ?? 'good') : 'looking'}`)}
@@ -45,10 +45,10 @@ function Check({ page, blind }: { page: ConsentPage; blind: boolean }): VNode {
       )}
       <div class="actions">
         {lost ? (
-          <>
+          <Fragment>
             <Button page={page} say="camera.again" kind="main" on={() => desk.openCamera()} />
             <Button page={page} say="camera.file" on={() => desk.useFile()} />
-          </>
+          </Fragment>
         ) : (
           <Button
             page={page}
@@ -60,7 +60,7 @@ function Check({ page, blind }: { page: ConsentPage; blind: boolean }): VNode {
         )}
         <Button page={page} say="go.back" on={() => desk.back()} />
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -72,8 +72,8 @@ function Words({ page }: { page: ConsentPage }): VNode {
       <p lang={page.consent.language}>
         <Name>{phrase}</Name>
       </p>
-      <p class="code" role="img" aria-label={`${page.text('code.is')} ${[...digits].join(' ')}`}>
-        {[...digits].map((digit) => (
+      <p class="digits" role="img" aria-label={`${page.text('code.is')} ${digits.split('').join(' ')}`}>
+        {digits.split('').map((digit) => (
           <span>{digit}</span>
         ))}
       </p>
@@ -85,7 +85,7 @@ function Code({ page }: { page: ConsentPage }): VNode {
   const { desk, view } = page;
   const left = desk.secondsForCode();
   return (
-    <>
+    <Fragment>
       <Words page={page} />
       <p class="small">{page.text('code.left', { time: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}` })}</p>
       <div class="actions">
@@ -103,7 +103,7 @@ function Code({ page }: { page: ConsentPage }): VNode {
           </label>
         )}
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -120,7 +120,7 @@ function Prompt({ page }: { page: ConsentPage }): VNode {
 
 function Running({ page }: { page: ConsentPage }): VNode {
   return (
-    <>
+    <Fragment>
       <div class="actions">
         <Button
           page={page}
@@ -131,7 +131,7 @@ function Running({ page }: { page: ConsentPage }): VNode {
         />
       </div>
       <Sending page={page} />
-    </>
+    </Fragment>
   );
 }
 

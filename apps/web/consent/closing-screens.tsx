@@ -9,7 +9,7 @@ import { Button, Facts, Lines, SayNo, Sure, Term, word } from './screen-parts.ts
 export function ReviewScreen({ page }: { page: ConsentPage }): VNode {
   const { catalog, flow, clipUrl } = page.view;
   return (
-    <>
+    <Fragment>
       <Heading>{page.text('review.title')}</Heading>
       {clipUrl !== null && <video class="clip" controls playsInline src={clipUrl} aria-label={page.text('review.clip')} />}
       <Sending page={page} />
@@ -30,7 +30,7 @@ export function ReviewScreen({ page }: { page: ConsentPage }): VNode {
         <Button page={page} say="review.again" on={() => page.desk.retake()} />
       </div>
       <SayNo page={page} />
-    </>
+    </Fragment>
   );
 }
 
@@ -61,11 +61,11 @@ function TypedCode({ page }: { page: ConsentPage }): VNode {
 
 /** The server looks; this can take a minute, or a reviewer's day. */
 export const CheckingScreen = ({ page }: { page: ConsentPage }): VNode => (
-  <>
+  <Fragment>
     <Heading>{page.text('checking.title')}</Heading>
     <p class="lead">{page.text('checking.lead')}</p>
     <progress aria-label={page.text('checking.title')} />
-  </>
+  </Fragment>
 );
 
 /** Given: the receipt, and the link that ends it. */
@@ -73,7 +73,7 @@ export function GivenScreen({ page }: { page: ConsentPage }): VNode {
   const { catalog, receipt, copied } = page.view;
   const link = receipt?.manage_url && new URL(receipt.manage_url, location.href).href;
   return (
-    <>
+    <Fragment>
       <span class="tick" aria-hidden="true" />
       <Heading>{page.text('given.title')}</Heading>
       <p class="lead">
@@ -106,7 +106,7 @@ export function GivenScreen({ page }: { page: ConsentPage }): VNode {
           </div>
         </section>
       )}
-    </>
+    </Fragment>
   );
 }
 
@@ -133,7 +133,7 @@ export function ManageScreen({ page }: { page: ConsentPage }): VNode {
   const key = `state.${state}`;
   const live = state === 'given' || state === 'paused';
   return (
-    <>
+    <Fragment>
       <Heading>{page.text('manage.title')}</Heading>
       <p class={`state ${state}`} data-state={state} aria-live="polite">
         {page.text(catalog.has(key) ? key : 'state.other')}
@@ -153,7 +153,7 @@ export function ManageScreen({ page }: { page: ConsentPage }): VNode {
         </div>
       )}
       <ReceiptLink page={page} />
-    </>
+    </Fragment>
   );
 }
 
@@ -161,7 +161,7 @@ export function ManageScreen({ page }: { page: ConsentPage }): VNode {
 export function EndScreen({ page }: { page: ConsentPage }): VNode {
   const { step } = page.view.flow;
   return (
-    <>
+    <Fragment>
       <Heading>{page.text(`${step}.title`)}</Heading>
       <p class="lead">{page.text(`${step}.lead`)}</p>
       {step === 'later' && (
@@ -169,6 +169,6 @@ export function EndScreen({ page }: { page: ConsentPage }): VNode {
           <Button page={page} say="later.return" kind="main" on={() => page.dispatch({ type: 'back' })} />
         </div>
       )}
-    </>
+    </Fragment>
   );
 }

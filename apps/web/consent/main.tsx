@@ -66,7 +66,7 @@ async function start(): Promise<void> {
     const now = STEPS[flow.step];
     const losable = memoryOnly && (flow.step === 'recording' || flow.step === 'review');
     render(
-      <>
+      <Fragment>
         <PageHead
           catalog={words}
           languages={LANGUAGES}
@@ -82,7 +82,7 @@ async function start(): Promise<void> {
           )}
           <Screen page={page} />
         </main>
-      </>,
+      </Fragment>,
       root,
     );
     onbeforeunload = losable ? (event) => event.preventDefault() : null;

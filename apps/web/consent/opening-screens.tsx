@@ -7,11 +7,11 @@ import { Button, Facts, SayNo, word } from './screen-parts.tsx';
 export function AskedScreen({ page }: { page: ConsentPage }): VNode {
   const { controller, offered, language, notice } = page.consent;
   return (
-    <>
+    <Fragment>
       <Heading>{page.view.catalog.parts('asked.title', { controller: <Name>{controller.party_name}</Name> })}</Heading>
       <p class="lead">{page.text('asked.lead')}</p>
       <Facts page={page} what="asked" uses={offered.intended_uses} />
-      <section class="notice" aria-labelledby="notice" tabIndex={0}>
+      <section class="notice" aria-labelledby="notice">
         <h2 id="notice">{page.text('asked.notice')}</h2>
         <p lang={language}>{notice.text}</p>
       </section>
@@ -19,7 +19,7 @@ export function AskedScreen({ page }: { page: ConsentPage }): VNode {
         <Button page={page} say="asked.read" kind="main" on={() => page.dispatch({ type: 'read' })} />
       </div>
       <SayNo page={page} />
-    </>
+    </Fragment>
   );
 }
 
@@ -31,7 +31,7 @@ export function ScopeScreen({ page }: { page: ConsentPage }): VNode {
   const list = (items: string[]): string => new Intl.ListFormat(catalog.tag).format(items);
   const { allowed_emotions: emotions, languages } = offered;
   return (
-    <>
+    <Fragment>
       <Heading>{page.text('scope.title')}</Heading>
       <p class="lead">{page.text('scope.lead')}</p>
       <fieldset>
@@ -69,6 +69,6 @@ export function ScopeScreen({ page }: { page: ConsentPage }): VNode {
         <Button page={page} say="go.back" on={() => page.dispatch({ type: 'back' })} />
       </div>
       <SayNo page={page} />
-    </>
+    </Fragment>
   );
 }

@@ -44,7 +44,7 @@ export class TakeRecorder {
   }
 
   get mediaType(): string {
-    return this.#recorder.mimeType.split(';')[0] || 'video/webm';
+    return this.#recorder.mimeType;
   }
 
   start(): void {

@@ -39,10 +39,10 @@ export const SayNo = ({ page }: { page: ConsentPage }): VNode =>
   );
 
 export const Fact = ({ page, say, children }: { page: ConsentPage; say: string; children: ComponentChildren }): VNode => (
-  <>
+  <Fragment>
     <dt>{page.text(say)}</dt>
     <dd>{children}</dd>
-  </>
+  </Fragment>
 );
 
 /** Texts of people, one a line. */

@@ -45,17 +45,17 @@ export class TakeStore {
   }
 
   async keep(take: KeptTake): Promise<void> {
-    await this.#quietly(async (takes) => void (await asPromise(takes('readwrite', 'takes').put(take))));
+    await this.#quietly((takes) => asPromise(takes('readwrite', 'takes').put(take)));
   }
 
   /** As bytes: some browsers cannot store a Blob in a private window. */
   async keepPiece(consentId: string, index: number, piece: Blob): Promise<void> {
     const bytes = await piece.arrayBuffer();
-    await this.#quietly(async (takes) => void (await asPromise(takes('readwrite', 'pieces').put(bytes, [consentId, index]))));
+    await this.#quietly((takes) => asPromise(takes('readwrite', 'pieces').put(bytes, [consentId, index])));
   }
 
   async forgetPieces(consentId: string): Promise<void> {
-    await this.#quietly(async (takes) => void (await asPromise(takes('readwrite', 'pieces').delete(piecesOf(consentId)))));
+    await this.#quietly((takes) => asPromise(takes('readwrite', 'pieces').delete(piecesOf(consentId))));
   }
 
   async forget(consentId: string): Promise<void> {

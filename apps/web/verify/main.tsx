@@ -72,7 +72,7 @@ class VerifyPage {
   paint(): void {
     const { catalog, step, trouble } = this.view;
     render(
-      <>
+      <Fragment>
         <PageHead catalog={catalog} languages={LANGUAGES} onLanguage={(tag) => void this.speak(tag)} />
         <main data-step={step}>
           <TroubleBox catalog={catalog} trouble={trouble} />
@@ -80,7 +80,7 @@ class VerifyPage {
           {step === 'sending' && <SendingScreen view={this.view} onCancel={() => this.cancel()} />}
           {step === 'result' && <ResultScreen view={this.view} onAgain={() => this.cancel()} />}
         </main>
-      </>,
+      </Fragment>,
       this.root,
     );
   }

@@ -6,7 +6,7 @@ import { type Report, readVerdict } from './verdict.ts';
 export function AskScreen({ view, onFile }: { view: VerifyView; onFile: (file: File) => void }): VNode {
   const { catalog, over } = view;
   return (
-    <>
+    <Fragment>
       <Heading>{catalog.text('ask.title')}</Heading>
       <p class="lead">{catalog.text('ask.lead')}</p>
       <div class={`drop ${over ? 'over' : ''}`}>
@@ -25,7 +25,7 @@ export function AskScreen({ view, onFile }: { view: VerifyView; onFile: (file: F
         <p class="small">{catalog.text('ask.drop')}</p>
       </div>
       <p class="small">{catalog.text('ask.kept')}</p>
-    </>
+    </Fragment>
   );
 }
 
@@ -33,7 +33,7 @@ export function SendingScreen({ view, onCancel }: { view: VerifyView; onCancel: 
   const { catalog, sent, fileName } = view;
   const looking = sent >= 1;
   return (
-    <>
+    <Fragment>
       <Heading>{catalog.text(looking ? 'looking.title' : 'sending.title')}</Heading>
       <p class="lead">
         <Name>{fileName}</Name>
@@ -48,7 +48,7 @@ export function SendingScreen({ view, onCancel }: { view: VerifyView; onCancel: 
       <div class="actions">
         <button onClick={onCancel}>{catalog.text('sending.stop')}</button>
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -58,7 +58,7 @@ export function ResultScreen({ view, onAgain }: { view: VerifyView; onAgain: () 
   const { tone, say, also } = readVerdict(report!);
   const signer = report!.c2pa?.signer ?? catalog.text('signer.unnamed');
   return (
-    <>
+    <Fragment>
       <div class={`verdict ${tone}`} data-tone={tone} data-say={say}>
         <span class="sign" aria-hidden="true" />
         <div>
@@ -83,7 +83,7 @@ export function ResultScreen({ view, onAgain }: { view: VerifyView; onAgain: () 
           </a>
         )}
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -92,12 +92,12 @@ function Details({ view, report }: { view: VerifyView; report: Report }): VNode 
   const { c2pa, watermark, checks = [], consent_status: status, log_index: entry, sha256 } = report;
   const row = (key: string, value: string | undefined, code = false): VNode | null =>
     value === undefined ? null : (
-      <>
+      <Fragment>
         <dt>{catalog.text(`row.${key}`)}</dt>
         <dd class={code ? 'hash' : ''}>
           <Name>{value}</Name>
         </dd>
-      </>
+      </Fragment>
     );
   const word = (group: string, code: string | undefined): string | undefined =>
     code === undefined ? undefined : catalog.has(`${group}.${code}`) ? catalog.text(`${group}.${code}`) : code;
