@@ -148,7 +148,6 @@ export class ConsentAnswers {
         name: name ?? '…',
         date,
         controller: row.request.controller.party_name,
-        purposes: row.request.scope.purposes.join(', '),
         digits: capture!.digits,
       }),
     };

@@ -1,18 +1,17 @@
 /**
  * What the person says in the clip. Machine-written drafts of research/consent.md §9: a native reader and a lawyer must pass each before
  * an operator may rely on it; the status says so wherever a phrase is served. Noun forms, because several languages mark the gender of
- * the speaker in the verb.
+ * the speaker in the verb. Purposes are ticked, not spoken: their codes are no words of any language.
  */
 export interface PhraseSlots {
   readonly name: string;
   readonly date: string;
   readonly controller: string;
-  readonly purposes: string;
   readonly digits: string;
 }
 const PHRASES: Readonly<Record<string, string>> = {
-  en: 'My name is {name}. Today is {date}. I give my consent that {controller} may make a digital replica of my face and voice from my recordings and use it for: {purposes}. This consent can be withdrawn at any time. My code is {digits}.',
-  hi: 'मेरा नाम {name} है। आज {date} है। मेरी सहमति है कि {controller} मेरे वीडियो से मेरे चेहरे और मेरी आवाज़ की डिजिटल प्रतिकृति बनाए और इन कामों में उसका उपयोग करे: {purposes}। यह सहमति कभी भी वापस ली जा सकती है। मेरा कोड है {digits}।',
+  en: 'My name is {name}. Today is {date}. I give my consent that {controller} may make a digital replica of my face and voice from my recordings, for the uses that I ticked. This consent can be withdrawn at any time. My code is {digits}.',
+  hi: 'मेरा नाम {name} है। आज {date} है। मेरी सहमति है कि {controller} मेरे वीडियो से मेरे चेहरे और मेरी आवाज़ की डिजिटल प्रतिकृति बनाए और उसका उपयोग उन कामों में करे जिन पर मैंने निशान लगाया है। यह सहमति कभी भी वापस ली जा सकती है। मेरा कोड है {digits}।',
 };
 export const PHRASE_STATUS = 'draft';
 export const PHRASE_LANGUAGES: readonly string[] = Object.keys(PHRASES);
