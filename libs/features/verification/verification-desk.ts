@@ -64,15 +64,20 @@ export class VerificationDesk {
     if ((request.declaredBytes ?? 0) > this.limits.maxBytes) throw this.#tooLarge();
     const wait = this.buckets.waitSeconds(address);
     if (wait > 0) throw new RateLimitedError(`Wait ${Math.ceil(wait)} s before the next file.`, { retry_after: Math.ceil(wait) });
-    if (this.#inside >= this.limits.inside || this.#bytesInside >= this.limits.bytesInside) throw overloaded();
+    // What is announced has its place from the beginning, so that newcomers are refused and not those who are half-way.
+    let held = request.declaredBytes ?? 0;
+    if (this.#inside >= this.limits.inside || this.#bytesInside + held > this.limits.bytesInside) throw overloaded();
     let reserved = LEAST_COST;
     this.buckets.charge(address, reserved);
     this.#inside++;
+    this.#bytesInside += held;
     let bytes = 0;
     const count = (more: number): void => {
       bytes += more;
-      this.#bytesInside += more;
       if (bytes > this.limits.maxBytes) throw this.#tooLarge();
+      if (bytes <= held) return;
+      this.#bytesInside += bytes - held;
+      held = bytes;
       if (this.#bytesInside > this.limits.bytesInside) throw overloaded();
     };
     try {
@@ -97,7 +102,7 @@ export class VerificationDesk {
       throw error;
     } finally {
       this.#inside--;
-      this.#bytesInside -= bytes;
+      this.#bytesInside -= held;
     }
   }
 
@@ -160,9 +165,11 @@ async function receive(
   signal: AbortSignal,
 ): Promise<void> {
   const bytes = body[Symbol.asyncIterator]();
+  let onAbort: () => void = () => undefined;
   const gone = new Promise<never>((_, fail) => {
-    if (signal.aborted) fail(signal.reason as Error);
-    signal.addEventListener('abort', () => fail(signal.reason as Error), { once: true });
+    onAbort = () => fail(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
   gone.catch(() => undefined); // it is awaited below, or nobody needs it any more
   const file = await open(path, 'wx', 0o600);
@@ -174,6 +181,7 @@ async function receive(
       await file.write(value);
     }
   } finally {
+    signal.removeEventListener('abort', onAbort);
     await file.close();
   }
 }

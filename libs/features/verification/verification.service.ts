@@ -16,7 +16,7 @@ export interface PlatformVerification extends VerificationReport {
  * CPU time for the search over sizes and crops of a stranger's file; the engine's own default is for whoever pays for it. Our marks are
  * found in the first seconds of it when the file was scaled or cropped as the engine's tests do it.
  */
-const SEARCH_MS = 6000;
+const SEARCH_MS = 4000;
 
 export class VerificationService {
   constructor(
