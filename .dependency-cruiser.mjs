@@ -64,7 +64,7 @@ for (const { floor, rooms } of FLOORS) {
     forbidden.push({
       name: `layer-${room}`,
       severity: 'error',
-      from: { path: `^libs/${floor}/${room}/`, pathNot: '\\.spec\\.ts$' },
+      from: { path: `^libs/${floor}/${room}/`, pathNot: '\\.(spec|fixture)\\.ts$' },
       to: { path: '^(libs|apps|migrations)/', pathNot: allowed },
     });
   }

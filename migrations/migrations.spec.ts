@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { accessEntities } from '#access';
 import { auditEntities } from '#audit';
 import { consentEntities } from '#consent';
 import { schemaDrift } from '#db';
@@ -20,6 +21,7 @@ import { uploadEntities } from '#uploads';
 import { migrations } from './index.ts';
 
 const entities = [
+  ...accessEntities,
   ...auditEntities,
   ...queueEntities,
   ...storageEntities,
