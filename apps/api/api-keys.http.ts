@@ -82,17 +82,15 @@ export class ApiKeysController {
 
 const instant = (date: Date | null): string | null => date?.toISOString() ?? null;
 
-const toWire = ({
-  tenant_id: _,
-  created_at,
-  expires_at,
-  revoked_at,
-  last_used_at,
-  ...row
-}: ApiKeyInfo): z.input<typeof keyWire> => ({
-  ...row,
-  created_at: created_at.toISOString(),
-  expires_at: instant(expires_at),
-  revoked_at: instant(revoked_at),
-  last_used_at: instant(last_used_at),
+const toWire = (row: ApiKeyInfo): z.input<typeof keyWire> => ({
+  id: row.id,
+  role: row.role,
+  label: row.label,
+  scopes: row.scopes,
+  prefix: row.prefix,
+  created_at: row.created_at.toISOString(),
+  created_by: row.created_by,
+  expires_at: instant(row.expires_at),
+  revoked_at: instant(row.revoked_at),
+  last_used_at: instant(row.last_used_at),
 });

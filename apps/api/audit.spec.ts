@@ -127,7 +127,7 @@ describe('GET /v1/audit/events (case LG-02)', () => {
       seen.push(...(body['data'] as { index: number }[]).map(({ index }) => index));
       if (pages % 10 === 0) await call(api, 'POST', '/v1/subjects', { key: api.otherTenant.operator });
       if (body['next_cursor'] === null) break;
-      cursor = String(body['next_cursor']);
+      cursor = body['next_cursor'] as string;
     }
     expect(seen.slice(0, expected.length)).toEqual(expected);
   });

@@ -79,7 +79,7 @@ export function parseTilePath(path: string): { level: number; index: number; wid
   const found = /^(\d{1,2})\/((?:x\d{3}\/){0,4}\d{3})(?:\.p\/([1-9]\d{0,2}))?$/.exec(path);
   if (!found) return undefined;
   const [, level, digits, part] = found;
-  if (String(Number(level)) !== level || /^x000\//.test(digits!)) return undefined;
+  if (String(Number(level)) !== level || digits!.startsWith('x000/')) return undefined;
   const width = part === undefined ? TILE_WIDTH : Number(part);
   if (part !== undefined && width >= TILE_WIDTH) return undefined;
   return { level: Number(level), index: Number(digits!.replaceAll(/[x/]/g, '')), width };

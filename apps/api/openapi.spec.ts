@@ -49,7 +49,11 @@ describe('the catalog of refusals', () => {
 
   it('has a page for every slug of the source, with its status', () => {
     expect(found.size).toBeGreaterThan(60);
-    for (const [slug, statuses] of found) expect([slug, PROBLEM_CATALOG[slug]?.status]).toEqual([slug, [...statuses].join()].map((v, i) => (i === 1 ? Number(v) : v))); // prettier-ignore
+    for (const [slug, statuses] of found) {
+      const page = PROBLEM_CATALOG[slug];
+      const told = page ? [page.status, ...(page.also ?? [])] : [];
+      expect([slug, [...statuses].filter((status) => !told.includes(status))]).toEqual([slug, []]);
+    }
   });
 
   it('has no page for a refusal that does not exist', () => {

@@ -150,7 +150,7 @@ describe('the list (case LG-02)', () => {
       if (pages % 25 === 0)
         await api.app.get(SubjectsService, { strict: false }).create({ tenantId: 'acme', actorId: 'x', roles: [] });
       if (body['next_cursor'] === null) break;
-      cursor = `&cursor=${String(body['next_cursor'])}`;
+      cursor = `&cursor=${body['next_cursor'] as string}`;
     }
     expect(new Set(seen).size).toBe(seen.length);
     expect(expected.filter((id) => !seen.includes(id))).toEqual([]);

@@ -155,8 +155,9 @@ function refusals(spec: RouteSpec): Json {
   const byStatus = new Map<string, string[]>();
   for (const slug of slugs) {
     // A slug that the catalog lacks is a fault that a test finds; a running API still shows its reference.
-    const status = String(PROBLEM_CATALOG[slug]?.status ?? 'default');
-    byStatus.set(status, [...(byStatus.get(status) ?? []), slug]);
+    const known = PROBLEM_CATALOG[slug];
+    for (const status of known ? [known.status, ...(known.also ?? [])].map(String) : ['default'])
+      byStatus.set(status, [...(byStatus.get(status) ?? []), slug]);
   }
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   return Object.fromEntries(
@@ -178,6 +179,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Record<s
 }
 
 /** `id` is Zod's registry speaking; in JSON Schema it would be an unknown keyword. */
-function withoutId({ id: _, ...rest }: Json): Json {
+function withoutId(schema: Json): Json {
+  const { id: _, ...rest } = schema;
   return rest;
 }

@@ -1,12 +1,19 @@
 /** What the docs page of a refusal says: `/problems/<slug>`. */
 export interface ProblemPage {
   readonly status: number;
+  /** Other statuses of the same refusal: what was there before is gone (410). */
+  readonly also?: readonly number[];
   readonly title: string;
   /** When it comes, and what to do. For whoever reads it without our source. */
   readonly advice: string;
 }
 
-const problem = (status: number, title: string, advice: string): ProblemPage => ({ status, title, advice });
+const problem = (status: number, title: string, advice: string, also?: readonly number[]): ProblemPage => ({
+  status,
+  title,
+  advice,
+  ...(also === undefined ? {} : { also }),
+});
 
 /**
  * Every slug that this deployment can answer with. A test compares it with the source: a refusal without a page, or a page without a
@@ -35,9 +42,9 @@ export const PROBLEM_CATALOG: Readonly<Record<string, ProblemPage>> = {
   'state-conflict': problem(409, 'The state does not allow this step', 'Read the resource: its state is not the one that the step starts from. A person can be erased once every consent has ended.'),
   // Consent
   'consent-not-given': problem(403, 'The person has not given this consent', 'Send the consent link and wait until the consent is `given`.'),
-  'consent-withdrawn': problem(403, 'The consent was withdrawn', 'It has ended for good. Only a new consent of the person helps.'),
+  'consent-withdrawn': problem(403, 'The consent was withdrawn', 'It has ended for good. Only a new consent of the person helps. What was made under it is no longer given out (410).', [410]),
   'consent-paused': problem(403, 'The consent is paused', 'Only the person can resume it.'),
-  'consent-expired': problem(403, 'The consent has expired', 'Ask the person for a new one.'),
+  'consent-expired': problem(403, 'The consent has expired', 'Ask the person for a new one. What was made under it is no longer given out (410).', [410]),
   'consent-scope': problem(403, 'The consent does not cover this', '`agreed` lists what the person agreed to. Ask the person for a consent with a wider scope.'),
   'consent-notice-changed': problem(409, 'The notice on screen is not the current one', 'Reload the page and show the notice again.'),
   'consent-attempts-spent': problem(409, 'No tries are left', 'Ask whoever sent the link for a new consent request.'),
