@@ -121,6 +121,16 @@ function nativeFolder(): string {
   }
 }
 
+/** The address of the server that runs on this folder now, whoever started it; undefined when none does. */
+export function findRunningPostgres(folder: string): string | undefined {
+  const data = join(folder, 'data');
+  const pidFile = join(data, 'postmaster.pid');
+  if (!existsSync(pidFile)) return undefined;
+  const [pid, , , port] = readFileSync(pidFile, 'utf8').split('\n');
+  if (!isServerOn(Number(pid), data)) return undefined;
+  return `postgres://assent:${readFileSync(join(folder, 'password'), 'utf8').trim()}@127.0.0.1:${port}/assent`;
+}
+
 /** A server whose owner was killed still holds the folder. It is ours to stop: its owner's lock is dead and now ours. */
 async function stopOrphan(data: string): Promise<void> {
   const pidFile = join(data, 'postmaster.pid');

@@ -28,20 +28,20 @@ interface Part {
 }
 
 // The backend is given each time: setDefaultBackendFactory would change it for every user of BullMQ in the process.
-function engineOf(backend: WakeUpsBackend): Engine {
+function engineOf(backend: WakeUpsBackend, name: string): Engine {
   if (backend.kind === 'postgres') {
     const connection: PostgresConnectionOptions = { connectionString: backend.url, migrate: true };
     return {
-      queue: () => new Queue(QUEUE_NAME, { connection }, createPostgresBackend),
-      worker: (processor) => new Worker(QUEUE_NAME, processor, { connection }, createPostgresBackend),
+      queue: () => new Queue(name, { connection }, createPostgresBackend),
+      worker: (processor) => new Worker(name, processor, { connection }, createPostgresBackend),
     };
   }
   // A queue that waits for a lost Redis must not hold the relay: its commands fail at once and the sweep sends again.
   const connection: RedisOptions = { url: backend.url };
   return {
-    queue: () => new Queue(QUEUE_NAME, { connection: { ...connection, enableOfflineQueue: false } }, createRedisBackend),
+    queue: () => new Queue(name, { connection: { ...connection, enableOfflineQueue: false } }, createRedisBackend),
     worker: (processor) =>
-      new Worker(QUEUE_NAME, processor, { connection: { ...connection, maxRetriesPerRequest: null } }, createRedisBackend),
+      new Worker(name, processor, { connection: { ...connection, maxRetriesPerRequest: null } }, createRedisBackend),
   };
 }
 
@@ -61,7 +61,7 @@ export class WakeUps {
     private readonly onFault: (error: unknown) => void,
     private readonly options: { relayMs?: number; staleSeconds?: number } = {},
   ) {
-    this.#engine = engineOf(backend);
+    this.#engine = engineOf(backend, QUEUE_NAME);
   }
 
   /** The relay and sweeper: after commit, hands each waiting job to the queue engine; again when nobody took it for a while. */
@@ -99,6 +99,29 @@ export class WakeUps {
     await this.#relaying;
     await this.#worker?.close(true); // by force: our processor holds nothing, and a Redis that is gone would be waited for
     await this.#queue?.close().catch(this.onFault); // an engine that is gone does not hold a process that is told to stop
+  }
+}
+
+/** Sends one message through the engine and waits for it, on a queue of its own: what `doctor` calls "works". Returns the ms it took. */
+export async function checkWakeUps(backend: WakeUpsBackend, patienceMs = 10_000): Promise<number> {
+  const engine = engineOf(backend, 'assent-doctor');
+  let heard: () => void = () => undefined;
+  let failed: (error: Error) => void = () => undefined;
+  const arrived = new Promise<void>((done, fail) => ([heard, failed] = [done, fail]));
+  const late = setTimeout(() => failed(new Error(`no message came through within ${patienceMs / 1000} s`)), patienceMs);
+  const [queue, worker] = [engine.queue(), engine.worker(async () => heard())];
+  for (const part of [queue, worker]) part.on('error', (error) => failed(error));
+  const sent = performance.now();
+  try {
+    const send = Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]).then(() =>
+      queue.add('probe', {}, { removeOnComplete: true, removeOnFail: true }),
+    );
+    await Promise.race([send.then(() => arrived), arrived]);
+    return performance.now() - sent;
+  } finally {
+    clearTimeout(late);
+    await worker.close(true);
+    await queue.close().catch(() => undefined); // an engine that is gone was told already
   }
 }
 
