@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { RequestLog } from '#http';
 import { loadConfig } from '#kernel';
 import { openPlatform } from '../platform.module.ts';
@@ -12,11 +13,16 @@ const app = await createApi(platform, config, log);
 await app.listen({ host: config.HOST, port: config.PORT });
 console.log(JSON.stringify({ level: 'info', at: new Date().toISOString(), message: 'api ready', url: await app.getUrl() }));
 
+/** Longer than any answer but a download, which goes on with its range at the next process. */
+const STOP_AFTER_MS = 10_000;
 let stopping = false;
 const stop = async (): Promise<void> => {
   if (stopping) return;
   stopping = true;
-  await app.close(); // takes no new request, ends the idle connections, waits for the others
+  // Takes no new request, ends event streams and idle connections, waits for the answers that run; then it waits no longer.
+  const patience = setTimeout(() => (app.getHttpServer() as Server).closeAllConnections(), STOP_AFTER_MS);
+  await app.close();
+  clearTimeout(patience);
   await platform.close();
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { closeEventStreams } from './event-stream.ts';
 import { JSON_LIMIT } from './read-input.ts';
 import { sendProblem } from './problem.filter.ts';
 import { MalformedRequestError } from './http.errors.ts';
@@ -12,6 +13,8 @@ export interface DoorsOptions {
   /** Peers whose `X-Forwarded-*` is believed. */
   readonly trustedProxies: readonly string[];
   readonly log: RequestLog;
+  /** How long a JSON body may take to arrive: at most 1 MiB, so 30 s is a very slow line, and not for ever. */
+  readonly bodyTimeoutMs?: number;
 }
 
 /** Headers of every answer. Pages set their own policy over it. Set on the raw response, so that a hijacked answer carries them too. */
@@ -27,16 +30,16 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 
 /** Fastify as the doors need it: request ids, bodies kept as bytes until the caller is known, one line per request. */
 export class DoorsAdapter extends FastifyAdapter {
-  constructor({ trustedProxies, log }: DoorsOptions) {
+  constructor({ trustedProxies, log, bodyTimeoutMs = 30_000 }: DoorsOptions) {
     super({
       bodyLimit: JSON_LIMIT,
       // Nobody is believed by default: a client could call itself what it likes (case UP-02).
       trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
       requestIdHeader: false,
       genReqId: requestIdOf,
-      // A stream may come in for as long as bytes flow; a socket without any is closed.
+      // An upload may come in for as long as bytes flow; a socket on which nothing moves is closed. Longer than any verification.
       requestTimeout: 0,
-      connectionTimeout: 120_000,
+      connectionTimeout: 600_000,
       keepAliveTimeout: 72_000,
       return503OnClosing: true,
       forceCloseConnections: 'idle',
@@ -51,6 +54,11 @@ export class DoorsAdapter extends FastifyAdapter {
     keepBodies(fastify);
     fastify.addHook('onRequest', (request, reply, done) => {
       beginAnswer(request, reply);
+      if (/^application\/json/i.test(request.headers['content-type'] ?? '')) endLateBody(request.raw, bodyTimeoutMs);
+      done();
+    });
+    fastify.addHook('preClose', (done) => {
+      closeEventStreams(fastify);
       done();
     });
     fastify.addHook('onSend', (request, _reply, payload, done) => {
@@ -81,6 +89,12 @@ export class DoorsAdapter extends FastifyAdapter {
     if ('sent' in response && (response.sent || (body === undefined && response.request.answered))) return response;
     return super.reply(response, body, statusCode);
   }
+}
+
+/** A body that trickles in holds a connection and nothing else; many of them would hold all there are. */
+function endLateBody(request: IncomingMessage, ms: number): void {
+  const timer = setTimeout(() => request.destroy(), ms);
+  for (const event of ['end', 'close'] as const) request.once(event, () => clearTimeout(timer));
 }
 
 /** Taken from the caller if it is of a form that can stand anywhere, else made. */

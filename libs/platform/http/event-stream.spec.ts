@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type EventStream, lastEventId, openEventStream } from './event-stream.ts';
+import { type EventStream, closeEventStreams, lastEventId, openEventStream } from './event-stream.ts';
 
 let app: FastifyInstance;
 let url: string;
@@ -72,5 +72,19 @@ describe('an event stream (case OP-04)', () => {
     }
     expect(stream.signal.aborted).toBe(true);
     socket.destroy();
+  });
+
+  it('is described to HEAD and not opened', async () => {
+    const response = await fetch(`${url}/events`, { method: 'HEAD' });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(streams.at(-1)!.signal.aborted).toBe(true);
+  });
+
+  it('does not keep a server from stopping', async () => {
+    const response = await fetch(`${url}/events`);
+    const stream = streams.at(-1)!;
+    closeEventStreams(app);
+    expect(stream.signal.aborted).toBe(true);
+    expect(await response.text()).toContain('retry: 1500'); // it ended, whole
   });
 });

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 export interface EventStreamOptions {
   /** How long a client waits before it connects again. */
@@ -24,6 +24,14 @@ export interface EventStream {
 /** A client that reads nothing holds this much of ours at most. */
 const MAX_BUFFERED = 1024 * 1024;
 
+/** Streams of each server: a stream has no end of its own, so a server that stops ends them, or it would wait for ever. */
+const open = new WeakMap<object, Set<() => void>>();
+
+/** Part of stopping: clients connect again, to whoever answers then. */
+export function closeEventStreams({ server }: FastifyInstance): void {
+  for (const close of open.get(server) ?? []) close();
+}
+
 /**
  * Server-sent events (WHATWG HTML §9.2). Takes the answer over: the handler returns nothing. Proxies neither buffer nor change it
  * (case OP-04): `X-Accel-Buffering: no`, `no-transform`, no compression, the first bytes at once.
@@ -43,22 +51,29 @@ export function openEventStream(reply: FastifyReply, { retryMs, heartbeatMs }: E
     raw.write(text);
     if (raw.writableLength > MAX_BUFFERED) end(() => raw.destroy());
   };
+  const { server } = reply.server;
+  const streams = open.get(server) ?? new Set();
+  open.set(server, streams);
   const end = (how: () => void): void => {
     if (gone.signal.aborted) return;
     clearInterval(heartbeat);
+    streams.delete(close);
     gone.abort();
     how();
   };
   const heartbeat = setInterval(() => write(':\n\n'), Math.min(heartbeatMs, 15_000));
+  const close = (): void => end(() => raw.end());
+  streams.add(close);
   raw.once('close', () => end(() => undefined));
   raw.once('error', () => end(() => undefined)); // a reset connection: the same as closed, and there is nobody to tell
   write(`retry: ${Math.round(retryMs)}\n\n`);
+  if (reply.request.method === 'HEAD') close();
   return {
     send: ({ id, event, data }) =>
       write(
         `${id === undefined ? '' : `id: ${oneLine(String(id))}\n`}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`,
       ),
-    close: () => end(() => raw.end()),
+    close,
     signal: gone.signal,
   };
 }

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { connect } from 'node:net';
 import { Controller, Get, Module } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
@@ -9,7 +10,7 @@ import { DoorsAdapter } from './doors.adapter.ts';
 import { requireDeclaredRoutes } from './http.module.ts';
 import { decodeCursor, encodeCursor, idCursor, page } from './page.ts';
 import { RequestLog } from './request-log.ts';
-import { Route, RouteController, type RouteSpec, declaredRoutes, takesIdempotencyKey } from './route.ts';
+import { ROUTE_SPEC, Route, RouteController, type RouteSpec, declaredRoutes, takesIdempotencyKey } from './route.ts';
 
 const spec = (over: Record<string, unknown>): RouteSpec =>
   ({
@@ -84,6 +85,35 @@ describe('a process with an undeclared route', () => {
   it('does not start when somebody put a route onto Fastify itself', () => {
     const fastify = new DoorsAdapter({ trustedProxies: [], log }).getInstance<FastifyInstance>();
     expect(() => fastify.get('/backdoor', () => 'x')).toThrow(/declares no permission/);
+  });
+});
+
+describe('a body that trickles in', () => {
+  it('is cut off, and holds no connection', async () => {
+    const fastify = new DoorsAdapter({
+      trustedProxies: [], log: new RequestLog(() => undefined), bodyTimeoutMs: 50,
+    }).getInstance<FastifyInstance>(); // prettier-ignore
+    fastify.post('/slow', { config: { [ROUTE_SPEC]: spec({ method: 'POST', path: '/slow' }) } }, (request) =>
+      (request.body as Buffer).toString(),
+    );
+    const { hostname, port } = new URL(await fastify.listen({ port: 0, host: '127.0.0.1' }));
+    try {
+      const whole = await fetch(`http://${hostname}:${port}/slow`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+      });
+      expect([whole.status, await whole.text()]).toEqual([200, '{}']);
+      const closed = await new Promise<boolean>((done) => {
+        const socket = connect(Number(port), hostname, () =>
+          socket.write('POST /slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{'),
+        );
+        socket.on('error', () => undefined).on('close', () => done(true));
+      });
+      expect(closed).toBe(true);
+    } finally {
+      await fastify.close();
+    }
   });
 });
 
