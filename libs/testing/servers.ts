@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -172,6 +172,47 @@ function flush(port: number): Promise<void> {
   });
 }
 
+const DEBIAN_POSTGRES = '/usr/lib/postgresql';
+
+/** Debian's PostgreSQL where it is installed, on a folder of its own; undefined (and a printed reason) elsewhere. */
+export async function startDebianPostgres(): Promise<TestServer | undefined> {
+  const versions = await readdir(DEBIAN_POSTGRES).catch(() => [] as string[]);
+  const newest = versions.toSorted((a, b) => Number(b) - Number(a))[0];
+  if (newest === undefined) return skip('Debian PostgreSQL', `nothing is installed below ${DEBIAN_POSTGRES}`);
+  const bin = join(DEBIAN_POSTGRES, newest, 'bin');
+  const folder = await mkdtemp(join(tmpdir(), 'assent-debian-pg-'));
+  const [data, passwordFile] = [join(folder, 'data'), join(folder, 'password')];
+  const password = randomBytes(16).toString('hex');
+  await writeFile(passwordFile, password);
+  // PostgreSQL refuses uid 0; a user namespace gives it another one without touching the host's users.
+  const unrooted = process.getuid?.() === 0 ? ['unshare', '--user', '--map-user=1000', '--map-group=1000'] : [];
+  const command = (program: string, ...args: string[]): [string, string[]] => {
+    const [first, ...rest] = [...unrooted, join(bin, program), ...args];
+    return [first!, rest];
+  };
+  try {
+    await run(...command('initdb', '-D', data, '-U', 'assent', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-locale', '-N')); // prettier-ignore
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    return skip('Debian PostgreSQL', error);
+  }
+  const port = await freePort();
+  const options = { listen_addresses: '127.0.0.1', unix_socket_directories: '', fsync: 'off', max_connections: '80' };
+  const child = spawn(
+    ...command('postgres', '-D', data, '-p', String(port), ...Object.entries(options).flatMap(([k, v]) => ['-c', `${k}=${v}`])),
+    { stdio: 'ignore' },
+  );
+  await answers(child, port);
+  return {
+    name: `PostgreSQL ${newest} of Debian`,
+    url: `postgres://assent:${password}@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await end(child, 'SIGINT');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 async function answers(child: ChildProcess, port: number): Promise<void> {
   for (let patience = 300; patience > 0; patience--) {
     if (child.exitCode !== null) throw new Error(`the test server ended at once (exit ${child.exitCode})`);
@@ -186,10 +227,10 @@ async function answers(child: ChildProcess, port: number): Promise<void> {
   throw new Error('the test server does not listen after 30 s');
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((done) => child.once('exit', () => done()));
-  child.kill('SIGTERM');
+  child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
   await gone;
   clearTimeout(timer);
