@@ -52,23 +52,14 @@ export function PageHead(props: {
  */
 export function TroubleBox({ catalog, trouble }: { catalog: Catalog; trouble: Trouble | null }): VNode {
   const slug = trouble?.slug ?? '';
-  // A family shares a sentence where the person can do the same about all of it; the server's own words then stand below.
+  // A family shares a sentence where the person can do the same about all of it; the server's own words, with its figures, stand below.
   const key = [`problem.${slug}`, `problem.${slug.split('-')[0]}`, 'problem.other'].find((one) => catalog.has(one))!;
   return (
     <div role="alert" class="trouble-region">
       {trouble && (
         <div class="trouble" data-problem={trouble.slug}>
           <p>{catalog.text(key)}</p>
-          {key !== `problem.${slug}` && trouble.detail && (
-            <p class="small" lang="en">
-              {visibleName(trouble.detail)}
-            </p>
-          )}
-          {trouble.reasons?.map((reason) => (
-            <p class="small" key={reason}>
-              {reason}
-            </p>
-          ))}
+          {[trouble.detail, ...(trouble.reasons ?? [])].map((more) => more && <small lang="en">{visibleName(more)}</small>)}
         </div>
       )}
     </div>

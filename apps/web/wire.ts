@@ -55,7 +55,7 @@ export class Api {
       return await fetch(path, { ...init, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
     } catch (error) {
       if (init.signal?.aborted) throw error;
-      throw new WireProblem('network', 0, String(error));
+      throw new WireProblem('network', 0, '');
     }
   }
 

@@ -7,7 +7,7 @@ import { CALM_SECONDS } from './take-desk.ts';
 /** Camera check, code and recording are one screen with one picture: the camera must not blink between them. */
 export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
   const { flow, elapsed } = page.view;
-  const { step, way, trouble } = flow;
+  const { step, way, trouble, attemptsLeft } = flow;
   const blind = way === 'file' || trouble?.slug.startsWith('camera-') === true;
   return (
     <Fragment>
@@ -18,10 +18,11 @@ export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
         <span class="oval" aria-hidden="true" />
         {step === 'recording' && (
           <span class="rec" aria-hidden="true">
-            {Math.floor(elapsed)} s
+            ● {Math.floor(elapsed)} s
           </span>
         )}
       </div>
+      {step === 'camera' && trouble && !blind && <p class="small">{page.text('camera.tries', { left: attemptsLeft })}</p>}
       {step === 'camera' && <Check page={page} blind={blind} />}
       {step === 'code' && <Code page={page} />}
       {step === 'recording' ? <Running page={page} /> : <SayNo page={page} />}

@@ -84,7 +84,7 @@ export function GivenScreen({ page }: { page: ConsentPage }): VNode {
       </p>
       <ReceiptLink page={page} />
       {link && (
-        <section class="keep">
+        <section>
           <h2>{page.text('given.link')}</h2>
           <p>{page.text('given.link-lead')}</p>
           <input
