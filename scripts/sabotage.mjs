@@ -39,6 +39,7 @@ function tryMutation({ file, find, replace, spec, test }) {
   try {
     const parts = [
       'package.json',
+      'openapi.json',
       'tsconfig.json',
       'vitest.config.ts',
       'apps',
