@@ -44,8 +44,8 @@ describe('asking for the camera (case CA-01)', () => {
 
 describe('the light before the challenge (case ID-01)', () => {
   const SIDE = 48;
-  /** The darkest and the lightest skin of the cast, and one between. */
-  const people = ['samuel', 'lucia', 'greta'].map((id) => createPerson(id));
+  /** The darkest and the lightest skin of the cast. */
+  const people = ['samuel', 'greta'].map((id) => createPerson(id));
   const frame = (person: (typeof people)[number], light?: keyof typeof LIGHTS): Uint8Array =>
     recordClip(person, { seconds: 1, size: SIDE, take: 'consent', ...(light ? { light: LIGHTS[light] } : {}) }).frameAt(3).rgb;
   const changed = (rgb: Uint8Array, change: (value: number, x: number) => number): Uint8ClampedArray => {
