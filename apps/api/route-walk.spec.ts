@@ -134,6 +134,13 @@ const HEADERS: Record<string, Record<string, string>> = {
     'content-type': 'application/offset+octet-stream',
   },
 };
+/** Bodies that a person's routes want before they look for their id. */
+const BODIES: Record<string, { body: unknown }> = {
+  'POST /v1/consents/{id}/notice-shown': { body: { locale: 'en', text_sha256: '0'.repeat(64) } },
+  'POST /v1/consents/{id}/evidence': {
+    body: { capture_id: newId(), upload_id: newId(), purposes: ['training'], confirmed: true },
+  },
+};
 const withoutInstance = (body: Record<string, unknown>): unknown => ({ ...body, instance: undefined });
 
 describe('another tenant', () => {
@@ -184,4 +191,33 @@ describe('another tenant', () => {
       consent: await api.db.query('SELECT state FROM consents WHERE id = $1', [ids['consents']]),
     };
   }
+});
+
+describe('another person of the same tenant', () => {
+  it('finds nothing of the first one through a link: 404 under every id, and in no list', async () => {
+    const subject = await call(api, 'POST', '/v1/subjects', { key: api.keys.operator });
+    const things: Record<string, string> = { subjects: String(subject.body['id']) };
+    Object.assign(things, await seedThings(api.db, TENANT, things['subjects']!));
+    for (const purpose of ['consent', 'manage'] as const) {
+      const token = await linkFor(purpose); // of a consent of somebody else
+      const person: Principal = {
+        tenantId: TENANT,
+        actorId: 'x',
+        roles: ['subject'],
+        link: { id: '', purpose, subjectId: '', consentId: '' },
+      };
+      for (const { method, path, permission, name } of guarded.filter((one) => may(person, one.permission as Permission))) {
+        const id = things[path.split('/')[2]!];
+        const { status, body } = await call(api, method, address(path, id), {
+          key: token,
+          headers: HEADERS[name] ?? {},
+          ...BODIES[name],
+        });
+        if (path.includes('{id}')) expect([name, status], JSON.stringify(body)).toEqual([name, 404]);
+        else
+          for (const hidden of Object.values(things))
+            expect([name, JSON.stringify(body).includes(hidden)]).toEqual([name, false]);
+      }
+    }
+  });
 });
