@@ -206,7 +206,7 @@ describe('another person of the same tenant', () => {
         roles: ['subject'],
         link: { id: '', purpose, subjectId: '', consentId: '' },
       };
-      for (const { method, path, permission, name } of guarded.filter((one) => may(person, one.permission as Permission))) {
+      for (const { method, path, name } of guarded.filter((one) => may(person, one.permission as Permission))) {
         const id = things[path.split('/')[2]!];
         const { status, body } = await call(api, method, address(path, id), {
           key: token,
