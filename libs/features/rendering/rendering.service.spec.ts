@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Audit } from '#audit';
 import { type Principal, newId } from '#kernel';
 import { type TestDatabase, testDatabase } from '#testing';
 import { RenderingService, type RenderingDeps } from './rendering.service.ts';
@@ -23,7 +24,7 @@ async function publishedRender(consentId: string): Promise<string> {
 }
 
 it('drops the registry rows of an erased person, and nobody else’s: they hold thumbnails', async () => {
-  const service = new RenderingService({ db: t.db } as RenderingDeps);
+  const service = new RenderingService({ db: t.db, audit: new Audit() } as RenderingDeps);
   const [gone, stays] = [newId(), newId()];
   const erased = await publishedRender(gone);
   const other = await publishedRender(stays);
@@ -35,7 +36,7 @@ it('drops the registry rows of an erased person, and nobody else’s: they hold 
 });
 
 it('gives the rows of one render without those of others', async () => {
-  const service = new RenderingService({ db: t.db } as RenderingDeps);
+  const service = new RenderingService({ db: t.db, audit: new Audit() } as RenderingDeps);
   const one = await publishedRender(newId());
   await publishedRender(newId());
   expect(await service.marks('acme', one)).toHaveLength(1);

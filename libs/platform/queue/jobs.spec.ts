@@ -201,7 +201,9 @@ it('a deadlock at the very end does not cost the job', async () => {
       await rows(mine, 'UPDATE result SET n = n + 1');
     });
     await waiting;
-    await sleep(300);
+    // Until we really wait; from then on there is a second before the server looks for a cycle.
+    const held = `SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
+    while ((await t.db.query(held)).length === 0) await sleep(5);
     await rows(tx, `UPDATE jobs SET payload = '{"seen": true}' WHERE id = $1`, [id]);
     return { ending };
   });
