@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { exportBundle, verifyBundle } from '#audit';
@@ -54,7 +55,7 @@ export class Demo {
   readonly #stages: Stages;
   readonly #ids: Record<string, string> = {};
   #app!: INestApplicationContext;
-  #worker!: JobWorker;
+  #worker: JobWorker | undefined;
   #fitted: FitSummary | undefined;
 
   constructor(
@@ -349,6 +350,11 @@ export class Demo {
     });
   }
 
+  /** Told to stop: the job in hand goes back to the queue, so that nobody works on the person's clips any more. */
+  async stopWork(): Promise<void> {
+    await Promise.race([this.#worker?.stop(0), sleep(5000)]);
+  }
+
   /** Ends the consent of a real person and destroys the key; nothing to do for somebody who does not exist. Safe to repeat. */
   async forgetPerson(): Promise<void> {
     const { subject, consent } = this.#ids;
@@ -358,10 +364,11 @@ export class Demo {
     if (state === 'given' || state === 'paused') await consents.withdraw(ACTOR, consent!);
     else if (state === 'requested') await consents.abandon(ACTOR, consent!);
     await consents.eraseSubject(ACTOR, subject);
+    // The registry drops the person's thumbnails in a job of its own; the demo does not end before it.
+    if (this.signal.aborted) await this.#worker?.drain();
     await this.#untilEverybodyKnows(subject);
   }
 
-  /** The registry drops the person's thumbnails in a job of its own; the demo does not end before it. */
   async #untilEverybodyKnows(subject: string): Promise<void> {
     for (let patience = 100; patience > 0; patience--) {
       const open = await this.platform.db.query(

@@ -82,8 +82,9 @@ async function demo(args: string[]): Promise<number> {
     return outcome.exitCode;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
-    // Told to stop: end the children first, so that nobody writes into the scratch folder that close() empties.
+    // Told to stop: end the work first, so that nobody writes into the scratch folder that close() empties.
     killIsolatedChildren();
+    await demo.stopWork();
     console.log('\nStopped. Run the demo again to start over.');
     await demo.forgetPerson().catch((late: unknown) => console.error(`the person’s key could not be destroyed: ${String(late)}`));
     await platform.close().catch((late: unknown) => console.error(`while stopping: ${String(late)}`));

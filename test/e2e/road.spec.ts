@@ -11,7 +11,7 @@ import { findMediaTools } from '#media';
 import { parseAnchors, verify } from '#provenance';
 import { JobWorker } from '#queue';
 import { RenderingService } from '#rendering';
-import { temporaryHome } from '#testing';
+import { syntheticClip, temporaryHome } from '#testing';
 import { AppModule } from '../../apps/app.module.ts';
 import { openPlatform } from '../../apps/platform.module.ts';
 
@@ -237,6 +237,29 @@ describe('Ctrl-C', () => {
     expect(existsSync(join(home, 'postgres/data/postmaster.pid'))).toBe(false);
     expect((await runCli(home, ['migrate'])).code).toBe(0);
   }, 120_000);
+});
+
+describe('Ctrl-C while somebody’s own clips are being worked on', () => {
+  it('destroys the key of the person, and leaves neither replica nor plaintext', async () => {
+    const home = join(place.home, 'own-clips');
+    const consent = await syntheticClip({ castId: 'lucia', take: 'consent', seconds: 4, size: 320 });
+    const footage = await syntheticClip({ castId: 'lucia', take: 'footage', seconds: 10, size: 384 });
+    const args = ['demo', '--out', join(home, 'out'), '--video', footage, '--consent-video', consent];
+    const child = spawn(process.execPath, [built('apps/cli/main.js'), ...args], {
+      cwd: packageRoot(),
+      env: { PATH: process.env['PATH'], ASSENT_HOME: home },
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      if (text.includes('… track')) child.kill('SIGINT');
+    });
+    const code = await new Promise((done) => child.once('close', done));
+    expect(code, out).toBe(130);
+    expect(subjectFiles(home)).toEqual([expect.stringMatching(/\.destroyed$/)]);
+    expect(readdirSync(join(home, 'scratch'))).toEqual([]);
+    expect(existsSync(join(home, 'out/render.mp4'))).toBe(false);
+  }, 300_000);
 });
 
 describe('the command line', () => {

@@ -40,6 +40,8 @@ export class JobWorker {
   #wake: (() => void) | undefined;
   #woken = false;
   #lease: Lease | undefined;
+  /** Set once the patience of `stop` is over: also a lease that is being taken in that moment is given back. */
+  #stopping: WorkerStoppingError | undefined;
 
   constructor(
     private readonly jobs: Jobs,
@@ -65,10 +67,10 @@ export class JobWorker {
     this.#running = false;
     this.#wakeUp();
     const timer = Number.isFinite(graceMs)
-      ? setTimeout(
-          () => this.#lease?.interrupt(new WorkerStoppingError('The worker is being stopped; another one goes on.')),
-          graceMs,
-        )
+      ? setTimeout(() => {
+          this.#stopping = new WorkerStoppingError('The worker is being stopped; another one goes on.');
+          this.#lease?.interrupt(this.#stopping);
+        }, graceMs)
       : undefined;
     await this.#loop;
     clearTimeout(timer);
@@ -76,6 +78,7 @@ export class JobWorker {
 
   /** Runs what is ready now, then returns: for tests and for the demo's own pace. Returns how many jobs ran. */
   async drain(): Promise<number> {
+    this.#stopping = undefined;
     let ran = 0;
     while (await this.#next()) ran++;
     return ran;
@@ -114,6 +117,7 @@ export class JobWorker {
     const lease = await this.jobs.acquire([...this.#handlers.keys()], this.options.workerId, this.#leaseSeconds);
     if (!lease) return false;
     this.#lease = lease;
+    if (this.#stopping) lease.interrupt(this.#stopping);
     await this.#carryOut(lease, this.#handlers.get(lease.row.kind)!);
     this.#lease = undefined;
     await this.options.onEnded?.(lease).catch((error: unknown) => this.options.onFault?.(error, lease.row.kind));
