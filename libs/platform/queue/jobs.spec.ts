@@ -192,16 +192,18 @@ it('a deadlock at the very end does not cost the job', async () => {
   let tries = 0;
   let waits!: () => void;
   const waiting = new Promise<void>((done) => (waits = done));
-  // The other one holds the result and wants the job; we hold the job and want the result. We waited first, so we are the victim.
+  // The other one holds the result and wants the job; we hold the job and want the result. We look for a cycle first, so we are the victim.
   const other = t.db.tx(async (tx) => {
+    await rows(tx, `SET LOCAL deadlock_timeout = '1min'`);
     await rows(tx, 'UPDATE result SET n = n + 1');
     const ending = lease.complete(async (mine) => {
       tries++;
+      await rows(mine, `SET LOCAL deadlock_timeout = '2s'`);
       waits();
       await rows(mine, 'UPDATE result SET n = n + 1');
     });
     await waiting;
-    // Until we really wait; from then on there is a second before the server looks for a cycle.
+    // Until we really wait.
     const held = `SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`;
     while ((await t.db.query(held)).length === 0) await sleep(5);
     await rows(tx, `UPDATE jobs SET payload = '{"seen": true}' WHERE id = $1`, [id]);
