@@ -209,6 +209,7 @@ describe('whose it is', () => {
     expect((await room.sessions.get(principal, own.id)).consent_id).toBe(consentId);
     for (const wrong of [{ ...clip, kind: 'footage' as const }, { ...clip, subjectId: someone }, { kind: clip.kind, subjectId: me }, { ...clip, consentId: newId() }])
       await expect(room.sessions.create(principal, wrong)).rejects.toBeInstanceOf(NotFoundError); // prettier-ignore
+    expect(await room.db.query('SELECT 1 FROM upload_sessions WHERE subject_id = ANY($1)', [[me, someone]])).toHaveLength(1);
     await expect(room.sessions.get(principal, await create(10))).rejects.toBeInstanceOf(NotFoundError);
   });
 
