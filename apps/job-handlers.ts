@@ -1,11 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { CONSENT_CHANGED_JOB, ConsentCheck } from '#consent';
-import type { Principal } from '#kernel';
 import type { JobHandler } from '#queue';
 import { RenderingService } from '#rendering';
 import { ReplicasService } from '#replicas';
 import { TrainingService } from '#training';
-import { UploadCheck, UploadDiscard } from '#uploads';
+import { UploadCheck, UploadDiscard, workerPrincipal } from '#uploads';
 
 /**
  * Carries a change of consent upwards: features may not look up the floors, so the app subscribes them here. One transaction for all of
@@ -16,7 +15,7 @@ export function consentPropagation(app: INestApplicationContext): JobHandler {
   return {
     kind: CONSENT_CHANGED_JOB,
     run(lease) {
-      const principal: Principal = { tenantId: lease.tenantId, actorId: 'worker', roles: ['system'] };
+      const principal = workerPrincipal(lease);
       const { consentId, state } = lease.payload as { consentId: string; state: string };
       return lease.complete(async (tx) => {
         for (const follower of followers) await follower.followConsent(tx, principal, consentId, state);

@@ -161,6 +161,15 @@ describe('a person who is asked', () => {
   });
 });
 
+it('the request of the person stands in the line that says the consent was given, and so does the person', async () => {
+  const [line] = await api.db.query<{ actor: string; request: string | null }>(
+    `SELECT event ->> 'actor' AS actor, event ->> 'requestid' AS request FROM audit_outbox WHERE event ->> 'kind' = 'consent.given'
+     UNION ALL SELECT line::jsonb ->> 'actor', line::jsonb ->> 'requestid' FROM log_entries WHERE line LIKE '%"consent.given"%' LIMIT 1`,
+  );
+  expect(line!.actor).toMatch(/^subject:/);
+  expect(line!.request).toMatch(/^[A-Za-z0-9-]{8,64}$/);
+});
+
 describe('the code', () => {
   it('belongs to one tab: another one is told, may take over, and the first one’s clip counts no more', async () => {
     const person = await asked();

@@ -177,6 +177,7 @@ export class ConsentAnswers {
         tenantId: row.tenant_id,
         kind: CONSENT_CHECK_JOB,
         subjectId: row.subject_id,
+        requestId: principal.requestId,
         payload: {
           consentId: id,
           uploadId: upload.id,

@@ -6,7 +6,7 @@ import { type Principal, type Tx } from '#kernel';
 import type { MediaProbe } from '#media';
 import type { JobHandler, JobOutcome, Lease } from '#queue';
 import type { Scratch } from '#storage';
-import type { MediaKit, UploadsService } from '#uploads';
+import { type MediaKit, type UploadsService, workerPrincipal } from '#uploads';
 import { CONSENT_CHECK_JOB } from './consent-answers.service.ts';
 import type { ConsentRow } from './consent.entities.ts';
 import type { ConsentService } from './consent.service.ts';
@@ -74,9 +74,9 @@ export class ConsentCheck implements JobHandler {
   }
 }
 
+/** Who gave it is the person behind the link, not the worker that looked at the clip. */
 const principalOf = (lease: Lease): Principal => ({
-  tenantId: lease.tenantId,
-  // Who gave it is the person behind the link, not the worker that looked at the clip.
+  ...workerPrincipal(lease),
   actorId: String(lease.payload['actorId']),
   roles: ['subject'],
 });

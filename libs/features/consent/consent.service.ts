@@ -183,6 +183,7 @@ export class ConsentService {
           tenantId: principal.tenantId,
           kind: CONSENT_CHANGED_JOB,
           subjectId,
+          requestId: principal.requestId,
           payload: { consentId: row.id, state: 'erased' },
         });
       }
@@ -259,6 +260,7 @@ export class ConsentService {
       tenantId: principal.tenantId,
       kind: CONSENT_CHANGED_JOB,
       subjectId: row.subject_id,
+      requestId: principal.requestId,
       payload: { consentId: row.id, state: to },
     });
   }
