@@ -222,7 +222,8 @@ describe('asking for a render', () => {
   it('more than the person agreed to: 403 consent-scope, also when many ask at once', async () => {
     const world = await mediaWorld(api, { scope: { max_renders: 4 } }); // one is published
     const asked = await Promise.all(Array.from({ length: 8 }, () => operator('POST', '/v1/renders', world.renderBody)));
-    expect(asked.map(({ status }) => status).toSorted()).toEqual([202, 202, 202, 403, 403, 403, 403, 403]);
+    expect(asked.filter(({ status }) => status === 202)).toHaveLength(3);
+    expect(asked.filter(({ status }) => status === 403)).toHaveLength(5);
     expect(asked.find(({ status }) => status === 403)!.body).toMatchObject({ code: 'consent-scope', max_renders: 4 });
   });
 
@@ -255,11 +256,11 @@ describe('asking for a render', () => {
     for (const limit of [1, 7, 100, 200]) {
       const seen: unknown[] = [];
       const path = `/v1/renders?replica_id=${world.replicaId}&state=failed&limit=${limit}`;
-      let cursor: unknown = '';
+      let cursor: string | null = '';
       for (let i = 0; cursor !== null && i < (limit === 1 ? 20 : 1000); i++) {
-        const { body } = await operator('GET', path + (cursor === '' ? '' : `&cursor=${String(cursor)}`));
+        const { body } = await operator('GET', path + (cursor === '' ? '' : `&cursor=${cursor}`));
         seen.push(...(body['data'] as { id: string }[]).map(({ id }) => id));
-        cursor = body['next_cursor'];
+        cursor = body['next_cursor'] as string | null;
       }
       expect(new Set(seen).size).toBe(seen.length);
       if (limit > 1) expect(seen).toHaveLength(300);

@@ -199,6 +199,13 @@ describe('the protocol by hand', () => {
     expect(await settled(location)).toMatchObject({ sha256: sha256(clip) });
   });
 
+  it('an expired upload is gone: HEAD and PATCH answer 410', async () => {
+    const location = await begin(10);
+    await api.db.query(`UPDATE upload_sessions SET state = 'expired' WHERE id = $1`, [location.split('/').at(-1)]);
+    expect((await head(location)).status).toBe(410);
+    expect(await patch(location, 0, new Uint8Array(10))).toMatchObject({ status: 410, body: { code: 'upload-expired' } });
+  });
+
   it('another content type is not taken for bytes', async () => {
     const location = await begin(10);
     const wrong = await call(api, 'PATCH', location, {

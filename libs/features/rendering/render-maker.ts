@@ -71,7 +71,7 @@ export class RenderMaker {
     const { size } = model.manifest;
     await news.begin('render');
     const clip = renderClip(model, drives, fps, new VideoMarker(markKey.key, markId, size, size), render.request.demo, (done) =>
-      news.tell('render', done, drives.length),
+      news.tell({ stage: 'render', done, total: drives.length }),
     );
     const marked = sound ? markAudio(sound, markKey.key, markId) : null;
     const unsigned = join(scratch, 'unsigned.mp4');

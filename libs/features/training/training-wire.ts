@@ -35,13 +35,13 @@ export interface StoredProgress {
 }
 
 /** The parts of a job that stand beside a training. */
-export type JobNews = Pick<JobRow, 'state' | 'progress' | 'cancel_reason'>;
+export type TrainingJob = Pick<JobRow, 'state' | 'progress' | 'cancel_reason'>;
 
 /** A job that was told to stop is `cancelling` until its worker has heard of it. */
-export const stateOf = (row: TrainingRow, job: JobNews | undefined): TrainingState =>
+export const stateOf = (row: TrainingRow, job: TrainingJob | undefined): TrainingState =>
   row.finished_at === null && job?.state === 'cancelling' ? 'cancelling' : row.state;
 
-export function toWire(row: TrainingRow, job: JobNews | undefined, stages: readonly StageTiming[]): TrainingWire {
+export function toWire(row: TrainingRow, job: TrainingJob | undefined, stages: readonly StageTiming[]): TrainingWire {
   const state = stateOf(row, job);
   const ended = row.finished_at !== null;
   const told = (job?.progress ?? {}) as StoredProgress;

@@ -4,17 +4,17 @@ import { type Db, rows } from '#db';
 import { FootageNotSubjectError, type SubjectsService } from '#identity';
 import { type Principal, type ProblemDocument, type Tx, type DomainError, InvalidInputError, NotFoundError, StateConflictError, newId } from '#kernel'; // prettier-ignore
 import { type ConsentAssertion, requireReady } from '#provenance';
-import { type JobHandler, type JobOutcome, type Jobs, type Lease, recordJobEvent, stageTimings } from '#queue';
+import { type JobHandler, JobNews, type JobOutcome, type Jobs, type Lease, recordJobEvent, stageTimings } from '#queue';
 import type { ReplicasService, SigningKit } from '#replicas';
 import type { Objects, Scratch } from '#storage';
 import { type MediaKit, type UploadsService, workerPrincipal } from '#uploads';
 import type { TrainingRow } from './training.entities.ts';
 import type { TrainingTools } from './training.tools.ts';
-import { TrainingNews } from './training-news.ts';
 import { PIPELINE, type TrainingContext } from './training.pipeline.ts';
+import { TRAINING_SHARES } from './training.progress.ts';
 import { type TrainingOptions, type TrainingProgress, trainingRequestSchema } from './training.schema.ts';
 import { type TrainingState, trainingTransitions } from './training.states.ts';
-import { type JobNews, type TrainingWire, toWire } from './training-wire.ts';
+import { type TrainingJob, type TrainingWire, toWire } from './training-wire.ts';
 
 export const TRAINING_JOB = 'training.run';
 
@@ -122,7 +122,7 @@ export class TrainingService implements JobHandler {
   /** As the API shows it, in the order given: with what the jobs last told and how long their stages took. */
   async views(found: readonly TrainingRow[]): Promise<TrainingWire[]> {
     const ids = found.flatMap((row) => row.job_id ?? []);
-    const jobs = await this.deps.db.query<JobNews & { id: string }>(
+    const jobs = await this.deps.db.query<TrainingJob & { id: string }>(
       'SELECT id, state, progress, cancel_reason FROM jobs WHERE id = ANY($1)',
       [ids],
     );
@@ -169,7 +169,9 @@ export class TrainingService implements JobHandler {
         .then(() => undefined),
     );
     await this.deps.scratch.within(lease.attempt, async (scratch) => {
-      const news = new TrainingNews(lease, (progress) => this.onProgress?.(training.id, progress));
+      const news = new JobNews<TrainingProgress['stage'], TrainingProgress>(lease, TRAINING_SHARES, (progress) =>
+        this.onProgress?.(training.id, progress),
+      );
       const context: TrainingContext = {
         lease,
         training,

@@ -14,6 +14,7 @@ import {
 } from './tus.ts';
 import { UploadSessions } from './upload-sessions.ts';
 import type { UploadSessionRow } from './uploads.entities.ts';
+import { UploadExpiredError } from './uploads.errors.ts';
 import { UploadsService } from './uploads.service.ts';
 
 export const uploadWire = z
@@ -114,6 +115,8 @@ export class UploadsController {
   async offset(@Call() { principal, params, request, reply }: RouteCall<typeof OFFSET>): Promise<void> {
     speakTus(request.headers, reply);
     const session = await this.sessions.get(principal, params.id);
+    if (session.state === 'expired')
+      throw new UploadExpiredError('This upload was not finished within 24 hours. Begin a new one.');
     tellState(reply, session);
     const { length_bytes: length } = session;
     reply.header(length === null ? 'upload-defer-length' : 'upload-length', length ?? '1');

@@ -1,4 +1,5 @@
 export { JobEventFeed, type StageTiming, recordJobEvent, stageTimings } from './job-events.ts';
+export { JobNews, type StageProgress, type StageShares } from './job-news.ts';
 export * from './job-worker.ts';
 export * from './jobs.entities.ts';
 export * from './jobs.ts';
