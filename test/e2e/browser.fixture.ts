@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, type Page, chromium } from 'playwright-core';
 import { expect } from 'vitest';
 import { bareEnvironment, packageRoot } from '#kernel';
 import { findMediaTools } from '#media';
-import { renderClipParallel, recordClip, createPerson } from '#synthetic';
+import { syntheticClip } from '#testing';
 
 const OUT = join(packageRoot(), 'test-output');
 
@@ -24,47 +24,35 @@ export interface FakeCamera {
   readonly audio: string;
 }
 
-/** What the camera sees: the synthetic subject, made by our own engine, four seconds that Chromium repeats. Made once. */
+/**
+ * What the camera sees: the synthetic subject's consent clip, which other tests use too, as Chromium wants it (it repeats the file).
+ * Beside the subject grey walls, as a camera of 4 : 3 would show.
+ */
 export async function fakeCamera(): Promise<FakeCamera> {
   const folder = join(OUT, 'camera');
-  const camera = { video: join(folder, 'lucia-2.mjpeg'), audio: join(folder, 'lucia-2.wav') };
+  const camera = { video: join(folder, 'lucia.mjpeg'), audio: join(folder, 'lucia.wav') };
   if (existsSync(camera.video) && existsSync(camera.audio)) return camera;
   await mkdir(folder, { recursive: true });
-  const spec = { castId: 'lucia', seconds: 4, fps: 12, take: 'consent', size: 288 };
-  const clip = recordClip(createPerson(spec.castId), spec);
-  const { sampleRate, samples } = clip.audio();
-  await writeFile(camera.audio, wave(samples, sampleRate));
-  const tools = await findMediaTools();
+  const clip = await syntheticClip({ castId: 'lucia', take: 'consent', seconds: 3, size: 320 });
+  const { ffmpeg } = await findMediaTools();
   const part = `${camera.video}.part`;
-  const raw = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', '288x288', '-r', '25', '-i', 'pipe:0'];
-  const out = ['-vf', 'pad=384:288:48:0:0x5a5f5c', '-c:v', 'mjpeg', '-q:v', '4', '-pix_fmt', 'yuvj420p', '-f', 'mjpeg', part];
-  const ffmpeg = spawn(tools.ffmpeg, ['-v', 'error', '-y', ...raw, ...out], { stdio: ['pipe', 'inherit', 'inherit'] });
-  const ended = new Promise<number | null>((resolve) => ffmpeg.once('exit', resolve));
-  for await (const { data } of renderClipParallel(spec, { threads: 2 }))
-    if (!ffmpeg.stdin.write(data)) await new Promise((resolve) => ffmpeg.stdin.once('drain', resolve));
-  ffmpeg.stdin.end();
-  expect(await ended).toBe(0);
+  const video = [
+    '-an',
+    '-vf',
+    'pad=428:320:54:0:0x5a5f5c',
+    '-c:v',
+    'mjpeg',
+    '-q:v',
+    '4',
+    '-pix_fmt',
+    'yuvj420p',
+    '-f',
+    'mjpeg',
+    part,
+  ];
+  execFileSync(ffmpeg, ['-v', 'error', '-y', '-i', clip, ...video, '-vn', '-ac', '1', '-ar', '48000', '-f', 'wav', camera.audio]);
   await rename(part, camera.video);
   return camera;
-}
-
-/** 16-bit mono RIFF. */
-function wave(samples: Float32Array, rate: number): Buffer {
-  const header = Buffer.alloc(44);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + samples.length * 2, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(rate, 24);
-  header.writeUInt32LE(rate * 2, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(samples.length * 2, 40);
-  const data = Buffer.from(Int16Array.from(samples, (v) => Math.max(-1, Math.min(1, v)) * 32767).buffer);
-  return Buffer.concat([header, data]);
 }
 
 /** A real browser without a window, whose camera is the synthetic subject. */

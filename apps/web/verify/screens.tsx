@@ -60,16 +60,14 @@ export function ResultScreen({ view, onAgain }: { view: VerifyView; onAgain: () 
   return (
     <Fragment>
       <div class={`verdict ${tone}`} data-tone={tone} data-say={say}>
-        <span class="sign" aria-hidden="true" />
-        <div>
-          <p class="small">
-            <Name>{fileName}</Name>
-          </p>
-          <Heading>{catalog.parts(say, { signer: <Name>{signer}</Name> })}</Heading>
-          {also.map((key) => (
-            <p key={key}>{catalog.text(key)}</p>
-          ))}
-        </div>
+        <p class="small">
+          <span class="sign" aria-hidden="true" />
+          <Name>{fileName}</Name>
+        </p>
+        <Heading>{catalog.parts(say, { signer: <Name>{signer}</Name> })}</Heading>
+        {also.map((key) => (
+          <p key={key}>{catalog.text(key)}</p>
+        ))}
       </div>
       <p class="small">{catalog.text('result.limits')}</p>
       <Details view={view} report={report!} />
@@ -118,7 +116,7 @@ function Details({ view, report }: { view: VerifyView; report: Report }): VNode 
               : catalog.text('time.unproven'),
         )}
         {row('consent', word('consent', status))}
-        {row('assurance', c2pa?.consent?.assurance)}
+        {row('assurance', word('assurance', c2pa?.consent?.assurance))}
         {row('record', c2pa?.consent?.record_sha256, true)}
         {row('mark', word('mark', watermark?.state))}
         {row('mark-id', watermark?.id, true)}
