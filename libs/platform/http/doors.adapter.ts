@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { closeEventStreams } from './event-stream.ts';
-import { JSON_LIMIT } from './read-input.ts';
+import { JSON_LIMIT, hasBody } from './read-input.ts';
 import { sendProblem } from './problem.filter.ts';
 import { MalformedRequestError } from './http.errors.ts';
 import type { RequestLog } from './request-log.ts';
@@ -54,7 +54,9 @@ export class DoorsAdapter extends FastifyAdapter {
     keepBodies(fastify);
     fastify.addHook('onRequest', (request, reply, done) => {
       beginAnswer(request, reply);
-      if (/^application\/json/i.test(request.headers['content-type'] ?? '')) endLateBody(request.raw, bodyTimeoutMs);
+      // Only where a body is announced: a request without one never ends either, and its answer may be a stream of minutes.
+      if (hasBody(request) && /^application\/json/i.test(request.headers['content-type'] ?? ''))
+        endLateBody(request.raw, bodyTimeoutMs);
       done();
     });
     fastify.addHook('preClose', (done) => {

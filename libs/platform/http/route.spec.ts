@@ -96,8 +96,16 @@ describe('a body that trickles in', () => {
     fastify.post('/slow', { config: { [ROUTE_SPEC]: spec({ method: 'POST', path: '/slow' }) } }, (request) =>
       (request.body as Buffer).toString(),
     );
+    // An answer that takes longer than a body may: a request without a body, whatever type it names, is not cut.
+    fastify.get('/long', { config: { [ROUTE_SPEC]: spec({ path: '/long' }) } }, (_request, reply) => {
+      reply.hijack();
+      reply.raw.write('begun ');
+      setTimeout(() => reply.raw.end('and ended'), 300);
+    });
     const { hostname, port } = new URL(await fastify.listen({ port: 0, host: '127.0.0.1' }));
     try {
+      const long = await fetch(`http://${hostname}:${port}/long`, { headers: { 'content-type': 'application/json' } });
+      expect(await long.text()).toBe('begun and ended');
       const whole = await fetch(`http://${hostname}:${port}/slow`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
