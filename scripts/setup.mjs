@@ -43,7 +43,7 @@ function installPackages() {
 function installDebianPackages(wanted, allowed) {
   const missing = Object.entries(wanted)
     .filter(([program]) => !onPath(program))
-    .map(([, name]) => name);
+    .flatMap(([, names]) => names.split(' '));
   if (missing.length === 0 || process.getuid?.() !== 0 || !onPath('apt-get')) return;
   if (!allowed) {
     console.log(`Not installing ${missing.join(', ')}: --no-apt.`);
@@ -58,10 +58,14 @@ function installDebianPackages(wanted, allowed) {
     console.warn(`apt-get could not install them; going on without. ${(done.stderr ?? '').trim().split('\n').at(-1)}`);
 }
 
-export async function setup({ apt }) {
+/** Only the tests open a browser; its fonts draw the Hindi pages. Without it those tests are skipped, and say so. */
+const BROWSER = { chromium: 'chromium fonts-noto-core' };
+
+export async function setup({ apt, browser = false }) {
   checkNode();
   installPackages();
   installDebianPackages({ ffmpeg: 'ffmpeg', bwrap: 'bubblewrap' }, apt);
+  if (browser) installDebianPackages(BROWSER, apt);
   const { build } = await import('./build.mjs');
   if (build()) console.log('Built.');
 }

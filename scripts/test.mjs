@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root, setup } from './setup.mjs';
 
 const long = process.argv.includes('--long');
-await setup({ apt: !process.argv.includes('--no-apt') });
+await setup({ apt: !process.argv.includes('--no-apt'), browser: true });
 const { check } = await import('./check.mjs');
 const { sabotage } = await import('./sabotage.mjs');
 

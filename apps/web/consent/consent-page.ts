@@ -4,7 +4,7 @@ import type { ServerClock } from '../server-clock.ts';
 import { type Api, type Trouble, WireProblem, sha256Hex, troubleOf } from '../wire.ts';
 import type { Consent, ConsentSession, Receipt } from './consent-wire.ts';
 import { type FlowEvent, START, mayGive, next, purposesOf } from './flow.ts';
-import type { PageView } from './page-view.ts';
+import type { CapturePage, PageView } from './page-view.ts';
 import { TakeDesk } from './take-desk.ts';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -26,7 +26,7 @@ const offeredBy = ({ offered }: Consent): string[] => [
 ];
 
 /** Turns clicks and answers into events of the flow. Knows no element of the screen except through {@link TakeDesk}. */
-export class ConsentPage {
+export class ConsentPage implements CapturePage {
   view: PageView;
   readonly desk: TakeDesk;
 

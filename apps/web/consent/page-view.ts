@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog.ts';
 import type { ServerClock } from '../server-clock.ts';
-import type { ConsentSession, Receipt } from './consent-wire.ts';
-import type { Flow } from './flow.ts';
+import type { Consent, ConsentSession, Receipt } from './consent-wire.ts';
+import type { Flow, FlowEvent } from './flow.ts';
 import type { LightReading } from './light.ts';
 
 /** Everything that the screen shows. */
@@ -30,4 +30,14 @@ export interface PageView {
   readonly receipt: Receipt | null;
   readonly receiptUrl: string | null;
   readonly copied: boolean;
+}
+
+/** The page as the desk of the capture sees it: what is shown, and how to change it. */
+export interface CapturePage {
+  readonly view: PageView;
+  readonly consent: Consent;
+  set(change: Partial<PageView>): void;
+  dispatch(event: FlowEvent): void;
+  /** One request at a time; a refusal becomes a sentence. */
+  during(act: () => Promise<void>): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import { type Api, WireProblem, problemOf, troubleOf } from '../wire.ts';
 import { CameraProblem } from './camera.ts';
 import { Capture } from './capture.ts';
-import type { ConsentPage } from './consent-page.ts';
 import type { ChallengeAnswer } from './consent-wire.ts';
 import type { Flow } from './flow.ts';
+import type { CapturePage } from './page-view.ts';
 import { TabLock } from './tab-lock.ts';
 import { type KeptTake, TakeStore } from './take-store.ts';
 import { TakeUpload } from './take-upload.ts';
@@ -30,7 +30,7 @@ export class TakeDesk {
 
   constructor(
     private readonly api: Api,
-    private readonly page: ConsentPage,
+    private readonly page: CapturePage,
   ) {
     this.#store = new TakeStore(() => page.set({ memoryOnly: true }));
   }

@@ -2,12 +2,12 @@ import { Fragment, render, h } from 'preact';
 import { type Catalog, chooseLanguage, loadCatalog } from '../catalog.ts';
 import '../page.css';
 import { type LanguageChoice, PageHead, TroubleBox, focusHeading } from '../page-parts.tsx';
-import { type Trouble, troubleOf } from '../wire.ts';
+import { troubleOf } from '../wire.ts';
 import en from './en.json?url';
 import hi from './hi.json?url';
 import { AskScreen, ResultScreen, SendingScreen } from './screens.tsx';
 import { sendFile } from './send-file.ts';
-import type { Report } from './verdict.ts';
+import type { VerifyView } from './verify-view.ts';
 import './verify.css';
 
 const URLS = { en, hi };
@@ -15,20 +15,6 @@ const LANGUAGES: readonly LanguageChoice[] = [
   { tag: 'en', name: 'English' },
   { tag: 'hi', name: 'हिन्दी' },
 ];
-
-/** What the screen shows. A file is looked at one at a time. */
-export interface VerifyView {
-  readonly catalog: Catalog;
-  readonly step: 'ask' | 'sending' | 'result';
-  readonly fileName: string;
-  /** 0 to 1; at 1 the server is looking. */
-  readonly sent: number;
-  readonly report: Report | null;
-  readonly reportUrl: string | null;
-  readonly trouble: Trouble | null;
-  /** Something is held over the page. */
-  readonly over: boolean;
-}
 
 class VerifyPage {
   view: VerifyView;

@@ -1,7 +1,7 @@
 import { Fragment, type VNode, h } from 'preact';
 import { Heading, Name, Progress } from '../page-parts.tsx';
-import type { VerifyView } from './main.tsx';
 import { type Report, readVerdict } from './verdict.ts';
+import type { VerifyView } from './verify-view.ts';
 
 export function AskScreen({ view, onFile }: { view: VerifyView; onFile: (file: File) => void }): VNode {
   const { catalog, over } = view;
