@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { KEY_ROLES, type KeyRole } from '#access';
 import { type Db, freePort } from '#db';
-import { RequestLog } from '#http';
+import { RequestLog, findRoute } from '#http';
 import { type Config, type Principal, loadConfig } from '#kernel';
 import { JobWorker } from '#queue';
 import { testDatabase } from '#testing';
@@ -106,9 +106,16 @@ export async function call(
   });
   const text = await response.text();
   const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '');
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text },
-  };
+  const answer = isJson ? (JSON.parse(text) as Record<string, unknown>) : { text };
+  if (response.ok && isJson) requireAsDeclared(method, path, response.status, answer);
+  return { status: response.status, headers: response.headers, body: answer };
+}
+
+/** Every answer that a test gets is one that the API reference promises: also in tests that look at something else. */
+function requireAsDeclared(method: string, path: string, status: number, body: unknown): void {
+  const declared = findRoute(method, path)?.responses[status];
+  if (!declared) throw new Error(`${method} ${path} answered ${status}, which its route does not declare`);
+  const faults = declared.schema?.safeParse(body).error?.issues ?? [];
+  if (faults.length > 0)
+    throw new Error(`${method} ${path} answered otherwise than its schema: ${JSON.stringify(faults).slice(0, 500)}`);
 }

@@ -54,8 +54,13 @@ export class DoorsAdapter extends FastifyAdapter {
     keepBodies(fastify);
     fastify.addHook('onRequest', (request, reply, done) => {
       beginAnswer(request, reply);
-      // Only where a body is announced: a request without one never ends either, and its answer may be a stream of minutes.
-      if (hasBody(request) && /^application\/json/i.test(request.headers['content-type'] ?? ''))
+      // Only where a body is announced and read: otherwise it never ends, and the answer may be a stream of minutes.
+      if (
+        request.method !== 'GET' &&
+        request.method !== 'HEAD' &&
+        hasBody(request) &&
+        /^application\/json/i.test(request.headers['content-type'] ?? '')
+      )
         endLateBody(request.raw, bodyTimeoutMs);
       done();
     });

@@ -8,6 +8,7 @@ export { ProblemFilter } from './problem.filter.ts';
 export { JSON_LIMIT } from './read-input.ts';
 export * from './request-log.ts';
 export * from './route.ts';
+export { findRoute } from './route-table.ts';
 export * from './send-range.ts';
 export * from './openapi.ts';
 export * from './problem-catalog.ts';

@@ -7,6 +7,15 @@ export function allowedMethods(url: string): string[] {
   return [...new Set<string>(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].toSorted();
 }
 
+/** The declared route that answers this request. HEAD is answered by GET where it has no route of its own. */
+export function findRoute(method: string, url: string): RouteSpec | undefined {
+  const path = url.split('?')[0]!;
+  const here = declaredRoutes().filter((spec) => patternOf(spec).test(path));
+  return (
+    here.find((spec) => spec.method === method) ?? (method === 'HEAD' ? here.find((spec) => spec.method === 'GET') : undefined)
+  );
+}
+
 const patterns = new WeakMap<RouteSpec, RegExp>();
 function patternOf(spec: RouteSpec): RegExp {
   let pattern = patterns.get(spec);
