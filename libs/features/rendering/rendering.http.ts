@@ -119,7 +119,6 @@ export class RenderingController {
       fileName: `render-${row.id}.mp4`,
       open: (start, end) => this.downloads.open(principal.tenantId, row, start, end),
     });
-    reply.hijack(); // the file is on its way: Nest must not answer with an empty body over it
   }
 
   @Route(CANCEL)

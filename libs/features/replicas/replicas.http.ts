@@ -74,7 +74,6 @@ export class ReplicasController {
       open: (start, end) =>
         Readable.from(this.objects.read(principal.tenantId, object.id, { start, end }), { objectMode: false }),
     });
-    reply.hijack(); // the file is on its way: Nest must not answer with an empty body over it
   }
 }
 
