@@ -89,6 +89,34 @@ describe('the configuration', () => {
   });
 });
 
+describe('the settings of the doors', () => {
+  it.each([
+    ['10.0.0.0/8, 2001:db8::/32', ['10.0.0.0/8', '2001:db8::/32']],
+    ['192.0.2.1', ['192.0.2.1']],
+    [' , ', []],
+  ])('trust the proxies that are named: %j', (text, proxies) => {
+    expect(loadConfig({ TRUSTED_PROXIES: text }).TRUSTED_PROXIES).toEqual(proxies);
+  });
+
+  it.each(['true', '*', '0', 'proxy.example', '10.0.0.0/33', '10.0.0.1;10.0.0.2', 'loopback, all'])('never trust %j', (text) => {
+    expect(faultsOf({ TRUSTED_PROXIES: text })).toEqual(expect.arrayContaining([expect.stringMatching(/^TRUSTED_PROXIES/)]));
+  });
+
+  it.each([
+    'https://assent.example/',
+    'ftp://assent.example',
+    'assent.example',
+    'https://assent.example?x',
+    'https://assent.example/a#b',
+  ])('make no links from %j', (url) => {
+    expect(faultsOf({ PUBLIC_URL: url })).toEqual(expect.arrayContaining([expect.stringMatching(/^PUBLIC_URL/)]));
+  });
+
+  it.each(['https://assent.example', 'http://127.0.0.1:7700', 'https://example.org/assent'])('make links from %j', (url) => {
+    expect(loadConfig({ PUBLIC_URL: url }).PUBLIC_URL).toBe(url);
+  });
+});
+
 it('a child gets a list of four names, whatever else there is', () => {
   const env = {
     PATH: '/bin',
