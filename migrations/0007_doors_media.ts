@@ -18,7 +18,7 @@ export class DoorsMedia1764000007000 implements MigrationInterface {
       id uuid PRIMARY KEY, tenant_id text NOT NULL, subject_id uuid NOT NULL, kind text NOT NULL, consent_id uuid, capture_id uuid,
       state text NOT NULL, length_bytes bigint, offset_bytes bigint NOT NULL DEFAULT 0, declared_sha256 text, wrapped_key bytea NOT NULL,
       problem jsonb, created_at timestamptz NOT NULL DEFAULT now(), expires_at timestamptz NOT NULL)`);
-    await q.query(`CREATE INDEX upload_sessions_tenant ON upload_sessions (tenant_id, id)`);
+    await q.query(`CREATE INDEX upload_sessions_subject ON upload_sessions (tenant_id, subject_id)`);
     await q.query(`ALTER TABLE renders ADD COLUMN published_event uuid`);
     // Once: later renders write it when they are published.
     await q.query(`UPDATE renders r SET published_event = e.event_id FROM log_entries e

@@ -13,6 +13,7 @@ import {
   UploadOffsetConflictError,
   UploadRefusedError,
   UploadTooLargeError,
+  UploadsUnderWayError,
 } from './uploads.errors.ts';
 import { OPERATOR, type UploadRoom, socket, uploadRoom } from './uploads.fixture.ts';
 
@@ -172,6 +173,16 @@ describe('lengths', () => {
     await expect(room.sessions.receive(OPERATOR, id, last)).rejects.toBeInstanceOf(UploadLengthError);
     expect((await room.sessions.receive(OPERATOR, id, { ...last, length: 7000 })).state).toBe('checking');
   });
+});
+
+it('one person has a limited number of uploads under way; one that is given up makes room', async () => {
+  const subjectId = await room.person();
+  const begin = () => room.sessions.create(OPERATOR, { kind: 'footage', subjectId, length: 10 });
+  const begun = [];
+  for (let i = 0; i < 20; i++) begun.push(await begin());
+  await expect(begin()).rejects.toBeInstanceOf(UploadsUnderWayError);
+  await room.sessions.abort(OPERATOR, begun[0]!.id);
+  await expect(begin()).resolves.toMatchObject({ state: 'receiving' });
 });
 
 describe('whose it is', () => {

@@ -5,13 +5,14 @@ import { ErasedError } from '#keys';
 import { FOOTAGE_BUDGET } from '#media';
 import type { Jobs } from '#queue';
 import type { Objects, SegmentScope } from '#storage';
-import type { UploadSessionRow } from './uploads.entities.ts';
+import type { UploadKind, UploadSessionRow } from './uploads.entities.ts';
 import {
   UploadExpiredError,
   UploadInterruptedError,
   UploadLengthError,
   UploadOffsetConflictError,
   UploadTooLargeError,
+  UploadsUnderWayError,
 } from './uploads.errors.ts';
 
 export const UPLOAD_CHECK_JOB = 'upload.check';
@@ -19,6 +20,10 @@ export const UPLOAD_DISCARD_JOB = 'upload.discard';
 
 /** The published limit of one clip, in bytes. */
 export const MAX_UPLOAD_BYTES = FOOTAGE_BUDGET.maxBytes;
+/** A clip of some seconds that answers a question needs no more; whoever holds a person's link can send it. */
+const MAX_CONSENT_CLIP_BYTES = 512 * 1024 ** 2;
+/** Uploads of one person that may be under way: retries and several takes, and not a disk full of beginnings. */
+const MOST_UNDER_WAY = 20;
 /** An upload that is not finished by then is gone. */
 const LIFE_SECONDS = 24 * 3600;
 /**
@@ -56,16 +61,21 @@ export class UploadSessions {
     return this.options.maxBytes ?? MAX_UPLOAD_BYTES;
   }
 
-  /** Row and deadline in one transaction. @throws UploadTooLargeError, ErasedError, NotFoundError for a foreign person or consent. */
+  #limitOf(kind: UploadKind): number {
+    return kind === 'consent-clip' ? Math.min(MAX_CONSENT_CLIP_BYTES, this.maxBytes) : this.maxBytes;
+  }
+
+  /** Row and deadline in one transaction. @throws UploadTooLargeError, UploadsUnderWayError, ErasedError, NotFoundError for a foreign person or consent. */
   async create(principal: Principal, input: NewUpload): Promise<UploadSessionRow> {
     const parsed = newUpload.safeParse(input);
     if (!parsed.success) throw new InvalidInputError('The upload has faults.', parsed.error.issues.map((i) => ({ pointer: '/' + i.path.join('/'), detail: i.message }))); // prettier-ignore
     const upload = parsed.data;
-    if (upload.length !== undefined) this.#requireSize(upload.length);
+    if (upload.length !== undefined) this.#requireSize(upload.kind, upload.length);
     const scope = { tenantId: principal.tenantId, subjectId: upload.subjectId, uploadId: newId() };
     const life = this.options.lifeSeconds ?? LIFE_SECONDS;
     await this.db.tx(async (tx) => {
       await requirePerson(tx, principal, upload);
+      await requireFewUnderWay(tx, scope);
       const wrappedKey = await this.objects.segments.newKey(scope);
       await rows(
         tx,
@@ -117,7 +127,7 @@ export class UploadSessions {
     requireReceiving(session, request.offset);
     if (request.length !== undefined) await this.#declareLength(principal, session, request.length);
     const { length_bytes: length } = await this.get(principal, id);
-    const end = length === null ? this.maxBytes : Number(length);
+    const end = length === null ? this.#limitOf(session.kind) : Number(length);
     if (request.offset + (request.contentLength ?? 0) > end) throw overrun(length === null, end);
     const piece = new Piece(request.offset);
     const write = async (): Promise<void> => {
@@ -160,7 +170,7 @@ export class UploadSessions {
 
   /** A deferred length, once the recording has ended. It may be said again, but not differently. */
   async #declareLength(principal: Principal, session: UploadSessionRow, length: number): Promise<void> {
-    this.#requireSize(length);
+    this.#requireSize(session.kind, length);
     await this.db.tx(async (tx) => {
       const found = await rows<{ offset_bytes: string }>(
         tx,
@@ -218,8 +228,9 @@ export class UploadSessions {
     });
   }
 
-  #requireSize(bytes: number): void {
-    if (bytes > this.maxBytes) throw overrun(true, this.maxBytes);
+  #requireSize(kind: UploadKind, bytes: number): void {
+    const limit = this.#limitOf(kind);
+    if (bytes > limit) throw overrun(true, limit);
   }
 }
 
@@ -265,6 +276,23 @@ async function requirePerson(tx: Tx, principal: Principal, upload: z.output<type
     upload.subjectId,
   ]);
   if (consent.length === 0) throw new NotFoundError('There is no consent with this id.');
+}
+
+/** Two that begin at once may both be let in: the limit is against thousands. */
+async function requireFewUnderWay(tx: Tx, { tenantId, subjectId }: SegmentScope): Promise<void> {
+  const [{ open }] = (await rows<{ open: number }>(
+    tx,
+    `SELECT count(*)::int AS open FROM upload_sessions WHERE tenant_id = $1 AND subject_id = $2 AND state = 'receiving'`,
+    [tenantId, subjectId],
+  )) as [{ open: number }];
+  if (open >= MOST_UNDER_WAY)
+    throw new UploadsUnderWayError(
+      `${open} uploads of this person are under way. Finish them, or give them up (DELETE), first.`,
+      {
+        limit: MOST_UNDER_WAY,
+        retry_after: 60,
+      },
+    );
 }
 
 /** The client's doing, not ours: the socket broke while we were reading from it. */

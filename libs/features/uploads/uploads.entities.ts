@@ -74,7 +74,7 @@ const uploadSessions = new EntitySchema<UploadSessionRow>({
     created_at: { type: 'timestamptz', default: () => 'now()' },
     expires_at: { type: 'timestamptz' },
   },
-  indices: [{ name: 'upload_sessions_tenant', columns: ['tenant_id', 'id'] }],
+  indices: [{ name: 'upload_sessions_subject', columns: ['tenant_id', 'subject_id'] }],
 });
 
 export const uploadEntities = [uploads, uploadSessions];

@@ -19,6 +19,11 @@ export class UploadTooLargeError extends DomainError {
   override readonly problem = { slug: 'upload-too-large', status: 413, title: 'The upload is too large' } as const;
 }
 
+/** Too many beginnings and no end. */
+export class UploadsUnderWayError extends DomainError {
+  override readonly problem = { slug: 'rate-limited', status: 429, title: 'Too many uploads are under way' } as const;
+}
+
 /** The length that was announced, and the bytes that came, are not the same. */
 export class UploadLengthError extends DomainError {
   override readonly problem = {

@@ -45,7 +45,7 @@ const CREATE = {
   description: protocol + 'Headers: Tus-Resumable, Upload-Length or Upload-Defer-Length: 1, and Upload-Metadata with kind (footage, consent-clip), ' +
     'subject_id, and where they apply consent_id, capture_id and sha256, each in Base64. File names are not kept.',
   responses: { 201: { description: 'Send the bytes to Location.', headers: { Location: 'relative', 'Upload-Expires': 'until when it must be finished' } } },
-  refusals: ['tus-version', 'upload-too-large', 'erased'],
+  refusals: ['tus-version', 'upload-too-large', 'rate-limited', 'erased'],
 } as const satisfies RouteSpec; // prettier-ignore
 const OFFSET = {
   method: 'HEAD', path: '/v1/uploads/:id', permission: 'uploads.read', tag, params: one,
