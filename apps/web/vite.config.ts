@@ -21,7 +21,7 @@ export default defineConfig(({ mode }) => ({
   logLevel: 'warn',
   oxc: { jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' } },
   build: {
-    outDir: here('../../dist/web'),
+    // scripts/build-web.mjs says where.
     emptyOutDir: false,
     // Browsers since 2022 (Safari 15.4, Chrome 99). Older targets turn private methods into weak maps: 3 KB of brotli.
     target: 'es2022',

@@ -8,7 +8,8 @@ import { CALM_SECONDS } from './take-desk.ts';
 export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
   const { flow, elapsed } = page.view;
   const { step, way, trouble, attemptsLeft } = flow;
-  const blind = way === 'file' || trouble?.slug.startsWith('camera-') === true;
+  const lost = trouble?.slug.startsWith('camera-') === true;
+  const blind = way === 'file' || lost;
   return (
     <Fragment>
       <Heading>{page.text(`${step}.title`)}</Heading>
@@ -22,7 +23,7 @@ export function CaptureScreen({ page }: { page: ConsentPage }): VNode {
           </span>
         )}
       </div>
-      {step === 'camera' && trouble && !blind && <p class="small">{page.text('camera.tries', { left: attemptsLeft })}</p>}
+      {step === 'camera' && trouble && !lost && <p class="small">{page.text('camera.tries', { left: attemptsLeft })}</p>}
       {step === 'camera' && <Check page={page} blind={blind} />}
       {step === 'code' && <Code page={page} />}
       {step === 'recording' ? <Running page={page} /> : <SayNo page={page} />}
