@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
-import { findRunningPostgres, startEmbeddedPostgres } from '#db';
 import { selfCheckModels } from '#inference';
 import { type Config, childrenHaveNoNetwork, loadConfig } from '#kernel';
 import { KeyStore } from '#keys';
@@ -9,6 +8,7 @@ import { chooseSandbox, findMediaTools } from '#media';
 import { checkWakeUps } from '#queue';
 import { checkStore, openStore, storeName } from '#storage';
 import { machine } from './machine.ts';
+import { withDatabase, withoutSecrets } from './with-database.ts';
 
 /** How one part does: `warn` works, but less than it could. */
 interface Finding {
@@ -67,21 +67,6 @@ async function tried(part: string, check: () => Promise<string>): Promise<Findin
   }
 }
 
-/** The configured database; else the embedded one: the one that runs (`npm start`), or one that we start and stop. */
-async function withDatabase(config: Config, work: (url: string, name: string) => Promise<void>): Promise<void> {
-  if (config.DATABASE_URL !== undefined)
-    return work(config.DATABASE_URL, `DATABASE_URL (${withoutSecrets(config.DATABASE_URL)})`);
-  const folder = join(config.ASSENT_HOME, 'postgres');
-  const running = findRunningPostgres(folder);
-  if (running !== undefined) return work(running, `embedded below ${folder}, running`);
-  const server = await startEmbeddedPostgres(folder);
-  try {
-    await work(server.url, `embedded below ${folder}`);
-  } finally {
-    await server.stop();
-  }
-}
-
 /** Oldest PostgreSQL that the migrations run on. */
 const OLDEST = 15;
 
@@ -137,10 +122,4 @@ async function mediaFindings(config: Config): Promise<Finding[]> {
       : 'No network namespaces here: fit and tracking could reach the network.',
   });
   return findings;
-}
-
-/** Host, port and database of an address; never its user or password. */
-function withoutSecrets(address: string): string {
-  const { host, pathname } = new URL(address);
-  return `${host}${pathname}`;
 }

@@ -9,6 +9,7 @@ const USAGE = `assent COMMAND
                                                     exit 0 trusted, 1 not, 2 unreadable
   watermark detect FILE [--json]                    look for this deployment's mark in a file
   audit export --since N --out DIR | audit verify DIR [--key FILE]
+  keys issue --tenant T --role R                    a key for the API, shown once
   doctor                                            what this machine has, and what is missing
   migrate                                           bring the database schema up to date
   synthetic --out DIR [--seed N] [--seconds S]      two clips of a person who does not exist, to try the API with
@@ -26,6 +27,8 @@ async function main(argv: string[]): Promise<number> {
       return (await import('./watermark-command.ts')).watermarkCommand(args);
     case 'audit':
       return (await import('./audit-command.ts')).auditCommand(args);
+    case 'keys':
+      return (await import('./keys-command.ts')).keysCommand(args);
     case 'doctor':
       return (await import('./doctor-command.ts')).doctorCommand();
     case 'migrate':

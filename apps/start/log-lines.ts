@@ -56,10 +56,12 @@ export function jsonLine(name: string, line: LogLine, now = new Date()): string 
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
 
-/** C0 and C1 controls, line separators and the marks that turn the direction of text. */
+/** C0 and C1 controls, line and paragraph separators, and the marks that turn the direction of text. */
+const HIDDEN = [[0x00, 0x1f], [0x7f, 0x9f], [0x2028, 0x202e], [0x2066, 0x2069]] as const; // prettier-ignore
+const isHidden = (code: number): boolean => HIDDEN.some(([first, last]) => code >= first && code <= last);
+
 const visible = (line: string): string =>
-  // oxlint-disable-next-line no-control-regex -- they are what we look for
-  line.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  Array.from(line, (character) => {
+    const code = character.codePointAt(0)!;
+    return isHidden(code) ? `\\u${code.toString(16).padStart(4, '0')}` : character;
+  }).join('');

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'minio';
 import { freePort } from '#db';
+import { FolderInUseError, takeLock } from '#kernel';
 
 /*
  * Real servers for the suites behind the switches: each is had from an ordinary package registry or the suite is skipped, with the reason
@@ -60,6 +61,7 @@ function skip(what: string, reason: unknown): undefined {
 /** versitygw from the Go module proxy where there is a Go toolchain, else moto from PyPI; undefined (and a printed reason) where neither can be had. */
 export async function startS3Server(): Promise<TestS3 | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'assent-s3-'));
+  await mkdir(cacheFolder, { recursive: true });
   const [accessKey, secretKey, port] = ['assent-test', randomBytes(16).toString('hex'), await freePort()];
   const server = (await versitygw(folder, accessKey, secretKey, port)) ?? (await moto(port));
   if (server === undefined) {
@@ -88,10 +90,22 @@ async function versitygw(
   secret: string,
   port: number,
 ): Promise<{ name: string; child: ChildProcess } | undefined> {
+  const binary = await builtVersitygw();
+  if (binary === undefined) return undefined;
+  const [data, sidecar] = [join(folder, 'data'), join(folder, 'sidecar')];
+  await Promise.all([mkdir(data), mkdir(sidecar)]);
+  // The sidecar folder instead of extended attributes: a test machine's temporary folder may have none.
+  const args = ['--access', access, '--secret', secret, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--sidecar', sidecar, data]; // prettier-ignore
+  return { name: `versitygw ${VERSITYGW}`, child: spawn(binary, args, { stdio: 'ignore' }) };
+}
+
+/** Built once and kept; of several test files that want it at the same time, one builds and the others wait. */
+async function builtVersitygw(): Promise<string | undefined> {
   const binary = join(cacheFolder, `versitygw-${VERSITYGW}`);
-  if (!(await exists(binary))) {
-    if ((await onPath('go')) === undefined) return undefined;
-    await mkdir(cacheFolder, { recursive: true });
+  if (await exists(binary)) return binary;
+  if ((await onPath('go')) === undefined) return undefined;
+  return onlyOne('versitygw', async () => {
+    if (await exists(binary)) return binary;
     const out = await mkdtemp(join(cacheFolder, 'building-'));
     try {
       console.warn(`building versitygw ${VERSITYGW} once; it is kept in ${cacheFolder}`);
@@ -100,51 +114,72 @@ async function versitygw(
         timeout: 420_000,
       });
       await rename(join(out, 'versitygw'), binary);
+      return binary;
     } catch (error) {
       console.warn(`versitygw could not be built: ${String(error).trim().split('\n').at(-1)}`);
       return undefined;
     } finally {
       await rm(out, { recursive: true, force: true });
     }
+  });
+}
+
+/** Runs `work` when no other test process is at it. */
+async function onlyOne<T>(name: string, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    let lock;
+    try {
+      lock = takeLock(join(cacheFolder, `${name}.lock`));
+    } catch (error) {
+      if (!(error instanceof FolderInUseError)) throw error;
+      await sleep(500);
+      continue;
+    }
+    try {
+      return await work();
+    } finally {
+      lock.release();
+    }
   }
-  const [data, sidecar] = [join(folder, 'data'), join(folder, 'sidecar')];
-  await Promise.all([mkdir(data), mkdir(sidecar)]);
-  // The sidecar folder instead of extended attributes: a test machine's temporary folder may have none.
-  const args = ['--access', access, '--secret', secret, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--sidecar', sidecar, data]; // prettier-ignore
-  return { name: `versitygw ${VERSITYGW}`, child: spawn(binary, args, { stdio: 'ignore' }) };
 }
 
 async function moto(port: number): Promise<{ name: string; child: ChildProcess } | undefined> {
   const place = join(cacheFolder, `moto-${MOTO}`);
   const server = join(place, 'bin/moto_server');
-  if (!(await exists(server))) {
-    const python = await onPath('python3');
-    if (python === undefined) return undefined;
+  const python = await onPath('python3');
+  if (python === undefined) return undefined;
+  const installed = await onlyOne('moto', async () => {
+    if (await exists(server)) return true;
     try {
-      await mkdir(cacheFolder, { recursive: true });
       await run(python, ['-m', 'venv', place], { timeout: 120_000 });
       await run(join(place, 'bin/pip'), ['install', '--quiet', `moto[s3,server]==${MOTO}`], { timeout: 300_000 });
+      return true;
     } catch (error) {
       await rm(place, { recursive: true, force: true });
       console.warn(`moto could not be installed: ${String(error).trim().split('\n').at(-1)}`);
-      return undefined;
+      return false;
     }
-  }
+  });
+  if (!installed) return undefined;
   return { name: `moto ${MOTO}`, child: spawn(server, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' }) };
 }
 
 /** Debian's redis-server, installed as root where it is missing; undefined (and a printed reason) elsewhere. */
 export async function startRedis(): Promise<TestRedis | undefined> {
-  let binary = (await onPath('redis-server')) ?? (await onPath('valkey-server'));
+  const find = async (): Promise<string | undefined> => (await onPath('redis-server')) ?? (await onPath('valkey-server'));
+  let binary = await find();
   if (binary === undefined && process.getuid?.() === 0 && (await onPath('apt-get')) !== undefined) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     try {
-      await run('apt-get', ['update', '-qq'], { env, timeout: 120_000 });
-      await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env, timeout: 180_000 });
+      await onlyOne('apt', async () => {
+        if ((await find()) !== undefined) return;
+        await run('apt-get', ['update', '-qq'], { env, timeout: 120_000 });
+        await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env, timeout: 180_000 });
+      });
     } catch (error) {
       return skip('Redis', error);
     }
-    binary = await onPath('redis-server');
+    binary = await find();
   }
   if (binary === undefined) return skip('Redis', 'there is no redis-server, and we may not install one');
   const port = await freePort();

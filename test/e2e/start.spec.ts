@@ -123,10 +123,10 @@ describe('npm start', () => {
   let subject: string;
   const pidOf = (name: string): number =>
     (up['processes'] as { name: string; pid: number }[]).find((one) => one.name === name)!.pid;
-  const api = (path: string, init: RequestInit = {}): Promise<Response> =>
+  const api = (path: string, init: { method?: string; body?: string } = {}): Promise<Response> =>
     fetch(`http://127.0.0.1:${port}${path}`, {
       ...init,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...init.headers },
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     });
   const subjectIsThere = async (): Promise<void> => {
     const answer = await api(`/v1/subjects/${subject}`);
