@@ -7,7 +7,7 @@ const FLOORS = [
     floor: 'features',
     rooms: {
       uploads: [], identity: ['uploads'], consent: ['identity', 'uploads'], replicas: [], governance: ['consent'],
-      training: ['consent', 'identity', 'uploads', 'replicas'], rendering: ['consent', 'governance', 'replicas', 'uploads'], verification: ['consent'],
+      training: ['consent', 'identity', 'uploads', 'replicas'], rendering: ['consent', 'governance', 'replicas', 'uploads'], verification: ['consent', 'replicas'],
     },
   },
 ]; // prettier-ignore

@@ -12,7 +12,7 @@ import { migrations } from '#migrations';
 import { FileSigner, ReceiptKey, TimestampAuthority, createDevelopmentPki } from '#pki';
 import { requireReady } from '#provenance';
 import { Jobs, WakeUps, queueEntities } from '#queue';
-import { SigningKit, replicaEntities } from '#replicas';
+import { MarkRegistry, SigningKit, replicaEntities } from '#replicas';
 import { renderingEntities } from '#rendering';
 import { type ObjectStore, Objects, Scratch, openStore, storageEntities } from '#storage';
 import { NoteSigner } from '#tlog';
@@ -88,7 +88,13 @@ export async function openPlatform(config: Config, onFault: (error: unknown) => 
     { provide: SigningKit, useValue: signing },
     {
       provide: VerificationKit,
-      useValue: new VerificationKit(signing.identity.anchors, signing.markKeys, media.tools, media.sandbox.tier),
+      useValue: new VerificationKit(
+        signing.identity.anchors,
+        signing.markKeys,
+        media.tools,
+        media.sandbox.tier,
+        new MarkRegistry(db, keys),
+      ),
     },
   ];
   return {

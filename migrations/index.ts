@@ -6,6 +6,7 @@ import { AuditDisclosures1764000005000 } from './0005_audit_disclosures.ts';
 import { Access1764000006000 } from './0006_access.ts';
 import { DoorsMedia1764000007000 } from './0007_doors_media.ts';
 import { ConsentDoors1764000008000 } from './0008_consent_doors.ts';
+import { SealedMarks1764000009000 } from './0009_sealed_marks.ts';
 
 /** Forward-only, in order. A migration that has landed is never edited. */
 export const migrations: (new () => object)[] = [
@@ -17,4 +18,5 @@ export const migrations: (new () => object)[] = [
   Access1764000006000,
   DoorsMedia1764000007000,
   ConsentDoors1764000008000,
+  SealedMarks1764000009000,
 ];

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RgbFrame, newId } from '#kernel';
+import { KeyStore } from '#keys';
 import { encodeVideo } from '#media';
 import { VideoMarker, newMarkId, signAsset, signMarkRow, thumbnailTrack } from '#provenance';
 import { VerificationDesk } from '#verification';
+import { MarkRegistry } from '#replicas';
 import { type TestApi, openTestApi } from './api.fixture.ts';
 import { mediaWorld } from './media-world.fixture.ts';
 
@@ -91,12 +93,10 @@ async function markedClip(): Promise<{ file: Buffer; id: string; renderId: strin
     thumbnails: thumbnailTrack(kept) as never, issued_at: new Date().toISOString(),
   }; // prettier-ignore
   const jws = await signMarkRow(row, signing.identity.signer, signing.identity.chainPem);
-  await api.db.query(`INSERT INTO marks (id, tenant_id, kid, render_id, row) VALUES ($1, 'acme', $2, $3, $4)`, [
-    id,
-    row.kid,
-    renderId,
-    jws,
-  ]);
+  const subjectId = newId();
+  await api.app.get(KeyStore).createSubjectKey('acme', subjectId);
+  const mark = { id, tenantId: 'acme', subjectId, kid: row.kid, renderId, row: jws };
+  await api.db.tx((tx) => api.app.get(MarkRegistry).put(tx, mark));
   return { file, id, renderId };
 }
 

@@ -50,10 +50,12 @@ export interface MarkRow {
   /** The 64-bit watermark id, 16 hex digits. */
   id: string;
   tenant_id: string;
+  subject_id: string;
   kid: string;
   render_id: string;
-  /** The signed registry row, as exported. */
-  row: string;
+  /** The signed registry row, sealed under a key of its own; that key wrapped by the person's. */
+  wrapped_key: Buffer;
+  sealed: Buffer;
   created_at: Date;
 }
 const marks = new EntitySchema<MarkRow>({
@@ -63,9 +65,12 @@ const marks = new EntitySchema<MarkRow>({
     tenant_id: { type: 'text' },
     kid: { type: 'text' },
     render_id: { type: 'uuid' },
-    row: { type: 'text' },
+    subject_id: { type: 'uuid' },
+    wrapped_key: { type: 'bytea' },
+    sealed: { type: 'bytea' },
     created_at: { type: 'timestamptz', default: () => 'now()' },
   },
+  indices: [{ name: 'marks_render', columns: ['tenant_id', 'render_id'] }],
 });
 
 export const renderingEntities = [renders, marks];

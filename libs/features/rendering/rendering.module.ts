@@ -3,7 +3,7 @@ import { Audit } from '#audit';
 import { ConsentModule, ConsentService } from '#consent';
 import { Db } from '#db';
 import { JobEventFeed, Jobs } from '#queue';
-import { ReplicasModule, ReplicasService, SigningKit } from '#replicas';
+import { MarkRegistry, ReplicasModule, ReplicasService, SigningKit } from '#replicas';
 import { Objects, Scratch } from '#storage';
 import { MediaKit, UploadsModule, UploadsService } from '#uploads';
 import { RenderDownloads } from './render-downloads.ts';
@@ -21,11 +21,23 @@ import { RenderingService } from './rendering.service.ts';
     },
     {
       provide: RenderingService,
-      inject: [Db, Audit, Jobs, ConsentService, UploadsService, ReplicasService, Objects, Scratch, MediaKit, SigningKit],
+      inject: [
+        Db,
+        Audit,
+        Jobs,
+        ConsentService,
+        UploadsService,
+        ReplicasService,
+        MarkRegistry,
+        Objects,
+        Scratch,
+        MediaKit,
+        SigningKit,
+      ],
       useFactory: (
-        db: Db, audit: Audit, jobs: Jobs, consent: ConsentService, uploads: UploadsService, replicas: ReplicasService, objects: Objects,
+        db: Db, audit: Audit, jobs: Jobs, consent: ConsentService, uploads: UploadsService, replicas: ReplicasService, marks: MarkRegistry, objects: Objects,
         scratch: Scratch, media: MediaKit, signing: SigningKit,
-      ) => new RenderingService({ db, audit, jobs, consent, uploads, replicas, objects, scratch, media, signing }), // prettier-ignore
+      ) => new RenderingService({ db, audit, jobs, consent, uploads, replicas, marks, objects, scratch, media, signing }), // prettier-ignore
     },
   ],
   exports: [RenderingService, RenderDownloads, JobEventFeed],

@@ -4,7 +4,7 @@ import { type Db, rows } from '#db';
 import { type Principal, type Tx, DomainError, InvalidInputError, NotFoundError, StateConflictError, newId } from '#kernel';
 import { requireReady } from '#provenance';
 import { type JobHandler, type JobOutcome, type Jobs, type Lease, recordJobEvent, stageTimings } from '#queue';
-import { type ReplicaRow, ReplicaNotActiveError, type ReplicasService, type SigningKit } from '#replicas';
+import { type MarkRegistry, type ReplicaRow, ReplicaNotActiveError, type ReplicasService, type SigningKit } from '#replicas';
 import type { Objects, Scratch } from '#storage';
 import { type MediaKit, type UploadsService, workerPrincipal } from '#uploads';
 import { type MadeRender, RenderMaker } from './render-maker.ts';
@@ -23,6 +23,7 @@ export interface RenderingDeps {
   readonly consent: ConsentService;
   readonly uploads: UploadsService;
   readonly replicas: ReplicasService;
+  readonly marks: MarkRegistry;
   readonly objects: Objects;
   readonly scratch: Scratch;
   readonly media: MediaKit;
@@ -101,11 +102,7 @@ export class RenderingService implements JobHandler {
 
   /** Signed registry rows: of one render, or of a tenant. They hold small pictures of the person, so ask for no more than you need. */
   async marks(tenantId: string, renderId?: string): Promise<string[]> {
-    const found = await this.deps.db.query<{ row: string }>(
-      'SELECT row FROM marks WHERE tenant_id = $1 AND ($2::uuid IS NULL OR render_id = $2) ORDER BY created_at, id',
-      [tenantId, renderId ?? null],
-    );
-    return found.map(({ row }) => row);
+    return this.deps.marks.list(tenantId, renderId);
   }
 
   /** The published bytes, for who stands beside the platform (the demo). Doors use `RenderDownloads`, which asks the consent first. */
@@ -190,13 +187,8 @@ export class RenderingService implements JobHandler {
   async #publish(tx: Tx, principal: Principal, render: RenderRow, made: MadeRender): Promise<void> {
     const { staged, mark, signedMark, manifestSha256 } = made;
     await this.deps.objects.commit(tx, staged);
-    await rows(tx, `INSERT INTO marks (id, tenant_id, kid, render_id, row) VALUES ($1, $2, $3, $4, $5)`, [
-      mark.id,
-      render.tenant_id,
-      mark.kid,
-      render.id,
-      signedMark,
-    ]);
+    const { tenant_id: tenantId, subject_id: subjectId, id: renderId } = render;
+    await this.deps.marks.put(tx, { id: mark.id, tenantId, subjectId, kid: mark.kid, renderId, row: signedMark });
     const event = await this.deps.audit.append(tx, principal, {
       kind: 'render.published',
       data: { renderId: render.id, consentId: render.consent_id, sha256: staged.sha256, markId: mark.id, manifestSha256 },
@@ -248,11 +240,7 @@ export class RenderingService implements JobHandler {
     if (state === 'given') return;
     if (state !== 'paused') await this.#disable(tx, principal, consentId);
     if (state === 'erased') {
-      // Registry rows carry thumbnails: a likeness, and the only one that does not lie under the person's key.
-      await rows(tx, 'DELETE FROM marks WHERE tenant_id = $1 AND render_id IN (SELECT id FROM renders WHERE consent_id = $2)', [
-        principal.tenantId,
-        consentId,
-      ]);
+      await this.deps.marks.forget(tx, principal.tenantId, consentId);
       return;
     }
     // No row lock: an effect locks its job first, and cancel() below decides by the job's own state.

@@ -1,3 +1,4 @@
+export * from './mark-registry.ts';
 export * from './replicas.entities.ts';
 export * from './replicas.module.ts';
 export * from './replicas.service.ts';

@@ -1,5 +1,6 @@
 import type { MediaTools, SandboxTier } from '#media';
 import type { MarkKey, TrustAnchors } from '#provenance';
+import type { MarkRegistry } from '#replicas';
 
 /** What a search needs, and only the operator's own endpoint has: given by the app that holds the keys. */
 export class VerificationKit {
@@ -8,5 +9,6 @@ export class VerificationKit {
     readonly markKeys: readonly MarkKey[],
     readonly tools: MediaTools,
     readonly tier: SandboxTier,
+    readonly marks: MarkRegistry,
   ) {}
 }

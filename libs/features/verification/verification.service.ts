@@ -54,7 +54,7 @@ export class VerificationService {
   async #search(path: string, signal: AbortSignal): Promise<VerificationReport> {
     const { anchors, markKeys, tools, tier } = this.#requireKit();
     const claimed = (await readC2pa(path, anchors)).softBindings.map(({ value }) => value);
-    const marks = await this.#marks(claimed);
+    const marks = await this.#requireKit().marks.find(claimed);
     const look = (rows: readonly string[]): Promise<VerificationReport> =>
       runIsolated<VerifyChildRequest, VerificationReport>(
         built('libs/features/verification/verify.child.js'),
@@ -73,15 +73,8 @@ export class VerificationService {
     const { id } = report.watermark;
     if (id === undefined || claimed.includes(id)) return report;
     // A mark that no manifest named: with its row the pictures can be compared.
-    const found = await this.#marks([id]);
+    const found = await this.#requireKit().marks.find([id]);
     return found.length > 0 ? look([...marks, ...found]) : report;
-  }
-
-  async #marks(ids: readonly string[]): Promise<string[]> {
-    const wellFormed = ids.filter((id) => /^[0-9a-f]{16}$/.test(id));
-    if (wellFormed.length === 0) return [];
-    const found = await this.db.query<{ row: string }>('SELECT row FROM marks WHERE id = ANY($1)', [wellFormed]);
-    return found.map(({ row }) => row);
   }
 
   async #complete(report: VerificationReport): Promise<PlatformVerification> {
