@@ -1,6 +1,7 @@
 import { request as rawRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RequestRecord } from '#http';
+import { newId } from '#kernel';
 import { type TestApi, call, openTestApi } from './api.fixture.ts';
 
 let api: TestApi;
@@ -54,10 +55,19 @@ describe('a request id', () => {
   });
 
   it('follows a job from the door to its row', async () => {
-    const id = await api.db.tx((tx) =>
-      api.platform.jobs.enqueue(tx, { tenantId: 'acme', kind: 'nothing', payload: {}, requestId: 'client-chosen-0002' }),
+    const { body } = await call(api, 'POST', '/v1/subjects', { key: api.keys.operator });
+    const consent = newId();
+    // An ended consent: its followers hear of the erasure through a job.
+    await api.db.query(
+      `INSERT INTO consents (id, tenant_id, subject_id, state, purposes, scope, request, status_token, valid_until, zone, assurance)
+       VALUES ($1, 'acme', $2, 'withdrawn', '{training}', '{}', '{}', $3, now() + interval '1 day', 'UTC', 'none')`,
+      [consent, body['id'], consent],
     );
-    expect(await api.platform.jobs.get('acme', id)).toMatchObject({ request_id: 'client-chosen-0002' });
+    const headers = { 'x-request-id': 'client-chosen-0002' };
+    const erased = await call(api, 'DELETE', `/v1/subjects/${String(body['id'])}`, { key: api.keys.admin, headers });
+    expect(erased.status).toBe(204);
+    const jobs = await api.db.query('SELECT kind, request_id FROM jobs WHERE subject_id = $1', [body['id']]);
+    expect(jobs).toEqual([{ kind: 'consent.propagate', request_id: 'client-chosen-0002' }]);
   });
 });
 

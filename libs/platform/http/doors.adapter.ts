@@ -52,6 +52,7 @@ export class DoorsAdapter extends FastifyAdapter {
     } satisfies FastifyServerOptions);
     const fastify = this.getInstance<FastifyInstance>();
     keepBodies(fastify);
+    fastify.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
     fastify.addHook('onRequest', (request, reply, done) => {
       beginAnswer(request, reply);
       // Only where a body is announced and read: otherwise it never ends, and the answer may be a stream of minutes.
@@ -88,6 +89,14 @@ export class DoorsAdapter extends FastifyAdapter {
       done();
     });
     refuseUndeclared(fastify);
+  }
+
+  /**
+   * Nest's handler would do the same as ours, but it comes after the routes: one that was registered before it (static pages) starts
+   * Fastify's boot, and then every route answers in Fastify's own words.
+   */
+  override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return this.getInstance<FastifyInstance>() as ReturnType<FastifyAdapter['setErrorHandler']>;
   }
 
   /** A handler that answered by itself (a stream of events, a range, tus) returned nothing to send. */

@@ -15,12 +15,13 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    sendProblem(asDomainError(error, request), request, reply, this.log);
+    sendProblem(error, request, reply, this.log);
   }
 }
 
-/** Also for what never reaches Nest: addresses that the router cannot read. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply, log: RequestLog): void {
+/** Also for what never reaches Nest: addresses that the router cannot read, bodies that are refused before any handler, static pages. */
+export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: RequestLog): void {
+  const error = asDomainError(thrown, request);
   const problem = toProblem(error);
   if (problem.status >= 500) log.fault(error, request.id);
   if (reply.sent || reply.raw.headersSent) {
