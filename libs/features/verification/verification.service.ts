@@ -12,12 +12,6 @@ export interface PlatformVerification extends VerificationReport {
   readonly logIndex: number | null;
 }
 
-/**
- * CPU time for the search over sizes and crops of a stranger's file; the engine's own default is for whoever pays for it. Our marks are
- * found in the first seconds of it when the file was scaled or cropped as the engine's tests do it.
- */
-const SEARCH_MS = 4000;
-
 export class VerificationService {
   constructor(
     private readonly db: Db,
@@ -52,7 +46,7 @@ export class VerificationService {
 
   /** Registry rows hold small pictures of a person: only those that the file itself leads to are fetched and handed on. */
   async #search(path: string, signal: AbortSignal): Promise<VerificationReport> {
-    const { anchors, markKeys, tools, tier } = this.#requireKit();
+    const { anchors, markKeys, tools, tier, searchMs } = this.#requireKit();
     const claimed = (await readC2pa(path, anchors)).softBindings.map(({ value }) => value);
     const marks = await this.#requireKit().marks.find(claimed);
     const look = (rows: readonly string[]): Promise<VerificationReport> =>
@@ -65,7 +59,7 @@ export class VerificationService {
           keys: markKeys.map(({ kid, key }) => ({ kid, key: Uint8Array.from(key) })),
           tools,
           tier,
-          cpuBudgetMs: SEARCH_MS,
+          cpuBudgetMs: searchMs,
         },
         { signal },
       );
