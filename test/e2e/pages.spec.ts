@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { built } from '#kernel';
 import { NO_CHROMIUM, WatchedPage, fakeCamera, findChromium, openBrowser } from './browser.fixture.ts';
@@ -363,6 +363,21 @@ describe.skipIf(!chromium)('the consent page in a real Chromium', () => {
     await sendFile();
     await give();
     expect(doors.bodies('/evidence').at(-1)).toMatchObject({ purposes: ['async_video'] });
+  });
+
+  it('does not hand in the same clip twice when the answer was lost', async () => {
+    const page = await open();
+    await toReviewWithFile();
+    await page.locator('[data-upload=ready]').waitFor();
+    await page.getByLabel('I am the person in this clip').check();
+    const lose = async (route: Route): Promise<void> => {
+      await route.fetch();
+      await route.abort();
+    };
+    await page.route('**/evidence', lose, { times: 1 });
+    await click('Give my consent');
+    await at('given');
+    expect(doors.bodies('/evidence')).toHaveLength(1);
   });
 
   it('lets a person say no, or not now, and keeps nothing', async () => {

@@ -121,7 +121,8 @@ export class ConsentPage implements CapturePage {
     const typed = codeDigits(typedCode);
     if (typed === undefined) return this.set({ typedFault: 'code-not-digits' });
     await this.during(async () => {
-      await this.api.post(`/v1/consents/${this.consent.id}/evidence`, {
+      const consent = `/v1/consents/${this.consent.id}`;
+      const evidence = {
         capture_id: flow.challenge!.captureId,
         upload_id: this.desk.uploadId,
         purposes: purposesOf(flow),
@@ -129,6 +130,11 @@ export class ConsentPage implements CapturePage {
         export_model: flow.chosen.includes('+export_model'),
         confirmed: true,
         ...(typed === '' ? {} : { typed_code: typed }),
+      };
+      await this.api.post(`${consent}/evidence`, evidence).catch(async (refusal) => {
+        // Perhaps only the answer was lost, and the second try was refused because the first had arrived: the server knows.
+        const { state } = await this.api.get<Consent>(consent);
+        if (state !== 'evidence_pending' && state !== 'given') throw refusal;
       });
       this.dispatch({ type: 'sent' });
       await this.desk.forget();
