@@ -45,6 +45,7 @@ describe('a published render', () => {
   it('beyond its end: 416 with its size; after another version: whole', async () => {
     const outside = await download(world, { range: 'bytes=300000-' });
     expect(outside.status).toBe(416);
+    expect(outside.headers.get('content-range')).toBe('bytes */300000');
     expect(await outside.json()).toMatchObject({ code: 'range-not-satisfiable', bytes: 300_000 });
     expect((await download(world, { range: 'bytes=0-9', 'if-range': '"other"' })).status).toBe(200);
     expect((await download(world, { range: 'bytes=0-9', 'if-range': `"${world.video.sha256}"` })).status).toBe(206);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UnauthenticatedError } from '#access';
@@ -33,20 +34,30 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   if (error instanceof MethodNotAllowedError) reply.header('allow', error.allowed.join(', '));
   const retryAfter = problem['retry_after'];
   if (typeof retryAfter === 'number') reply.header('retry-after', String(Math.ceil(retryAfter)));
-  // A body that nobody will read any more: the connection cannot carry another request behind it.
-  if (!request.raw.complete && request.raw.readableFlowing === null && hasUnreadBody(request))
-    reply.header('connection', 'close');
-  for (const name of ['content-length', 'content-disposition', 'etag', 'location', 'accept-ranges', 'content-range'])
-    reply.removeHeader(name);
+  for (const name of ['content-length', 'content-disposition', 'etag', 'location', 'accept-ranges']) reply.removeHeader(name);
+  if (problem.status !== 416) reply.removeHeader('content-range'); // there it tells how long the file is (RFC 9110 §15.5.17)
   reply
     .code(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('cache-control', 'no-store')
     .send(JSON.stringify({ ...problem, instance: request.id }));
+  passOver(request.raw);
 }
 
-const hasUnreadBody = ({ headers }: FastifyRequest): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** How long a refused client may go on sending before its connection is closed. */
+const PASS_OVER_MS = 5000;
+
+/**
+ * The rest of a body that nobody will read any more. Read and thrown away, so that a client which sends before it listens comes to hear
+ * its refusal (closing at once would reset the connection, and the answer with it); for a few seconds, so that nobody uploads for nothing.
+ * Node does this by itself only for a body of which nothing was read.
+ */
+function passOver(raw: IncomingMessage): void {
+  if (raw.complete || raw.destroyed) return;
+  raw.resume();
+  const timer = setTimeout(() => raw.destroy(), PASS_OVER_MS);
+  for (const event of ['end', 'close'] as const) raw.once(event, () => clearTimeout(timer));
+}
 
 /** What Fastify and Nest throw, in our words. */
 function asDomainError(error: unknown, request: FastifyRequest): unknown {
