@@ -125,6 +125,41 @@ describe('a body that trickles in', () => {
   });
 });
 
+describe('a body that was refused half-way', () => {
+  it('is read over, so that a client which sends before it listens hears its refusal', async () => {
+    const fastify = new DoorsAdapter({ trustedProxies: [], log: new RequestLog(() => undefined) }).getInstance<FastifyInstance>();
+    fastify.post('/half', { config: { [ROUTE_SPEC]: spec({ method: 'POST', path: '/half' }) } }, async (request) => {
+      for await (const _ of request.raw.iterator({ destroyOnReturn: false })) break;
+      throw new InvalidInputError('not this one');
+    });
+    const { hostname, port } = new URL(await fastify.listen({ port: 0, host: '127.0.0.1' }));
+    try {
+      const heard = await new Promise<string>((done) => {
+        let text = '';
+        // Half a megabyte at a time, and the next one only when the network took the last: more than all buffers between hold.
+        const socket = connect(Number(port), hostname, () => {
+          socket.write(
+            'POST /half HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: video/mp4\r\nContent-Length: 20971520\r\n\r\n',
+          );
+          let left = 40;
+          const more = (): void => {
+            if (left-- > 0) socket.write(Buffer.alloc(524_288), more);
+          };
+          more();
+        });
+        socket
+          .on('data', (data) => (text += data.toString()))
+          .on('error', () => undefined)
+          .on('close', () => done(text));
+      });
+      expect(heard).toMatch(/^HTTP\/1\.1 422/);
+      expect(heard).toContain('"code":"invalid-input"');
+    } finally {
+      await fastify.close();
+    }
+  });
+});
+
 describe('pages', () => {
   const rows = (n: number): { id: string }[] => Array.from({ length: n }, (_, i) => ({ id: `r${i}` }));
   it('say that nothing follows exactly when nothing does', () => {
