@@ -206,7 +206,8 @@ describe.skipIf(!s3)('the S3 driver', () => {
     expect(store).toBeInstanceOf(S3Store);
   });
 
-  it('says which key is wrong as a refusal without the key', async () => {
+  // moto takes any signature
+  it.skipIf(s3?.name.startsWith('moto'))('says which key is wrong as a refusal without the key', async () => {
     const refused = await openStore(settings({ S3_SECRET_KEY: 'not-the-secret' })).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StorageUnavailableError);
     expect((refused as Error).message).not.toContain('not-the-secret');
