@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Db, rows } from '#db';
 import { type Principal, type Tx, InvalidInputError, NotFoundError, StateConflictError, newId } from '#kernel';
@@ -44,12 +45,23 @@ const newUpload = z.strictObject({
 }); // prettier-ignore
 export type NewUpload = z.input<typeof newUpload>;
 
+/** One request that carries bytes. */
+export interface Arriving {
+  readonly offset: number;
+  readonly length?: number | undefined;
+  readonly contentLength?: number | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 /**
  * Uploads on their way in (the state behind the tus protocol). Offset = durable bytes. There is no lock: each piece moves the offset by
  * `UPDATE … WHERE offset_bytes = <where it starts>`, so of two writers one wins each step and the other is told where the upload stands.
  * That holds across processes, and a connection that hangs half-dead blocks nobody.
  */
 export class UploadSessions {
+  /** What each upload is being sent in this process. */
+  readonly #receiving = new Map<string, Set<Promise<void>>>();
+
   constructor(
     private readonly db: Db,
     private readonly jobs: Jobs,
@@ -118,11 +130,32 @@ export class UploadSessions {
    * take is not counted. Answers with the new offset.
    * @throws UploadOffsetConflictError, UploadTooLargeError, UploadLengthError, UploadInterruptedError, UploadExpiredError, ErasedError
    */
-  async receive(
-    principal: Principal,
-    id: string,
-    request: { offset: number; length?: number | undefined; contentLength?: number | undefined; body: AsyncIterable<Uint8Array> },
-  ): Promise<UploadSessionRow> {
+  async receive(principal: Principal, id: string, request: Arriving): Promise<UploadSessionRow> {
+    const received = this.#receive(principal, id, request);
+    const quiet = received.then(
+      () => undefined,
+      () => undefined,
+    );
+    const all = this.#receiving.get(id) ?? new Set();
+    this.#receiving.set(id, all.add(quiet));
+    try {
+      return await received;
+    } finally {
+      all.delete(quiet);
+      if (all.size === 0) this.#receiving.delete(id);
+    }
+  }
+
+  /**
+   * Until what this process is still writing of an upload is written, for two seconds at most. Who was cut off asks at once where to go
+   * on, and would be told an offset that moves a moment later: what it then sends would be refused, and sent again. Another process is not
+   * waited for: there the compare-and-set on the offset decides.
+   */
+  async untilWritten(id: string): Promise<void> {
+    await Promise.race([Promise.all(this.#receiving.get(id) ?? []), sleep(2000, undefined, { ref: false })]);
+  }
+
+  async #receive(principal: Principal, id: string, request: Arriving): Promise<UploadSessionRow> {
     const session = await this.get(principal, id);
     requireReceiving(session, request.offset);
     if (request.length !== undefined) await this.#declareLength(principal, session, request.length);

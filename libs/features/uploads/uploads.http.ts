@@ -114,6 +114,8 @@ export class UploadsController {
   @Route(OFFSET)
   async offset(@Call() { principal, params, request, reply }: RouteCall<typeof OFFSET>): Promise<void> {
     speakTus(request.headers, reply);
+    await this.sessions.get(principal, params.id); // whose it is comes first
+    await this.sessions.untilWritten(params.id);
     const session = await this.sessions.get(principal, params.id);
     if (session.state === 'expired')
       throw new UploadExpiredError('This upload was not finished within 24 hours. Begin a new one.');
