@@ -152,7 +152,8 @@ export class UploadSessions {
    * waited for: there the compare-and-set on the offset decides.
    */
   async untilWritten(id: string): Promise<void> {
-    await Promise.race([Promise.all(this.#receiving.get(id) ?? []), sleep(2000, undefined, { ref: false })]);
+    const writing = Array.from(this.#receiving.get(id) ?? [], (received) => received);
+    await Promise.race([Promise.all(writing), sleep(2000, undefined, { ref: false })]);
   }
 
   async #receive(principal: Principal, id: string, request: Arriving): Promise<UploadSessionRow> {
