@@ -8,9 +8,10 @@ import { NestFactory } from '@nestjs/core';
 import { verifyBundle } from '#audit';
 import { built, loadConfig, packageRoot } from '#kernel';
 import { findMediaTools } from '#media';
-import { parseAnchors, verify } from '#provenance';
+import { type MarkKey, parseAnchors, verify } from '#provenance';
 import { JobWorker } from '#queue';
 import { RenderingService } from '#rendering';
+import { Objects } from '#storage';
 import { syntheticClip, temporaryHome } from '#testing';
 import { AppModule } from '../../apps/app.module.ts';
 import { openPlatform } from '../../apps/platform.module.ts';
@@ -150,23 +151,32 @@ describe('a render whose mark does not read back from the published bytes', () =
     const app = await NestFactory.createApplicationContext(AppModule.on(platform.module), { logger: false });
     try {
       // Somebody exchanges the key between marking and reading: what was embedded is not what is looked for.
-      const foreign = { kid: 'wm-2', key: new Uint8Array(32).fill(7) } as const;
-      let asked = 0;
-      Object.defineProperty(platform.signing, 'markKeys', { get: () => (asked++ === 0 ? [foreign] : [{ ...foreign, key: new Uint8Array(32).fill(8) }]) }); // prettier-ignore
+      const keyOf = (fill: number): MarkKey => ({ kid: 'wm-2', key: new Uint8Array(32).fill(fill) });
+      let exchanged = false;
+      Object.defineProperty(platform.signing, 'markKeys', { get: () => [keyOf(exchanged ? 8 : 7)] });
       const operator = { tenantId: 'demo', actorId: 'test', roles: ['operator'] } as const;
       const { ids } = json(join(place.home, 'out/report.json')) as unknown as { ids: { replica: string } };
       const rendering = app.get(RenderingService);
-      const objects = (): Promise<unknown[]> => platform.db.query('SELECT id FROM objects ORDER BY id');
-      const before = [await objects(), readdirSync(join(place.home, 'assent/objects'), { recursive: true }).length];
+      rendering.onProgress = (_id, { stage }) => void (exchanged ||= stage === 'self_check');
+      const kept = async (): Promise<unknown[]> => [
+        await platform.db.query('SELECT id FROM objects ORDER BY id'),
+        readdirSync(join(place.home, 'assent/objects'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length, // prettier-ignore
+      ];
+      const before = await kept();
       const { id } = await rendering.request(operator, { replicaId: ids.replica, purpose: 'async_video', start: 0, seconds: 2, audio: 'none', demo: true }); // prettier-ignore
-      const worker = new JobWorker(platform.jobs, [rendering], undefined, { workerId: 'test' });
+      const objects = app.get(Objects);
+      const worker = new JobWorker(platform.jobs, [rendering], undefined, {
+        workerId: 'test',
+        onEnded: ({ jobId, epoch }) => objects.discardAttempts(jobId, epoch).then(() => undefined), // as apps/worker does
+      });
       await worker.drain();
       const render = await rendering.get('demo', id);
       expect(render).toMatchObject({ state: 'quarantined', object_id: null, mark_id: null, published_at: null });
       expect(render.error).toMatchObject({ code: 'watermark-not-readable' });
       await expect(rendering.read('demo', id)).rejects.toMatchObject({ problem: { status: 404 } });
       expect(await rendering.marks('demo', id)).toEqual([]);
-      expect([await objects(), readdirSync(join(place.home, 'assent/objects'), { recursive: true }).length]).toEqual(before);
+      expect(exchanged).toBe(true);
+      expect(await kept()).toEqual(before);
       await platform.sequencer.drain();
       const said = await platform.db.query<{ type: string }>(`SELECT line::jsonb ->> 'type' AS type FROM log_entries WHERE line LIKE '%' || $1 || '%' ORDER BY idx`, [id]); // prettier-ignore
       expect(said.map(({ type }) => type)).toEqual(['render.requested', 'render.quarantined']);
