@@ -48,10 +48,19 @@ export async function createDurably(path: string, bytes: Uint8Array): Promise<bo
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    await unlink(temporary);
+    await unlinkOurs(temporary);
   }
   await syncFolder(dirname(path));
   return true;
+}
+
+/** An eraser may have shredded our temporary file meanwhile: whoever is called next must still come to look for a tombstone. */
+async function unlinkOurs(temporary: string): Promise<void> {
+  try {
+    await unlink(temporary);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /**

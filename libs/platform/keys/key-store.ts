@@ -74,6 +74,10 @@ export class KeyStore {
       if (!(await createDurably(this.#subjectPath(tenantId, subjectId, 'key'), wrapped))) return;
       // A rotation may have listed the folder before our file was in it.
       if ((await this.#currentEpoch(tenantId)) !== epoch) await this.#storeSubjectKey(tenantId, subjectId, subjectKey);
+    } catch (error) {
+      await this.#shredIfErased(tenantId, subjectId); // an eraser shredded what we were writing
+      await this.#refuseErased(tenantId, subjectId);
+      throw error;
     } finally {
       subjectKey.fill(0);
     }
