@@ -1,10 +1,38 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RaceBench, killAtEachStep } from './race-bench.fixture.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { OPERATOR, RaceBench, STEPS, killAtEachStep } from './race-bench.fixture.ts';
 
-/** The matrix of race.spec.ts without any kept result: each attempt tracks and fits anew. */
+/** Every step of a training is killed in turn; with results kept from step to step, and with each attempt tracked and fitted anew. */
 let bench: RaceBench;
 beforeAll(async () => void (bench = await RaceBench.open()));
+afterEach(() => bench.stopWorkers());
 afterAll(() => bench.close());
+
+/** The worker cleans up after it ended the job, so a moment may pass. */
+async function cleanedUp(): Promise<void> {
+  for (let patience = 100; patience > 0; patience--) {
+    if ((await bench.orphans()).length === 0 && (await bench.deadScratch()).length === 0) return;
+    await sleep(100);
+  }
+  expect(await bench.orphans()).toEqual([]);
+  expect(await bench.deadScratch()).toEqual([]);
+}
+
+it('kill -9 at each step of a training: other workers go on, one replica, no orphan, no plaintext left', async () => {
+  const training = await killAtEachStep(bench, bench.kept);
+  expect(training).toMatchObject({ state: 'succeeded', cancel_reason: null, error: null });
+  expect(await bench.replicas(training.id)).toEqual([{ id: training.replica_id, state: 'active' }]);
+  expect(await bench.platform.jobs.get(OPERATOR.tenantId, training.job_id!)).toMatchObject({
+    state: 'succeeded',
+    checkpoint: null, // each attempt from its beginning: the steps are idempotent
+  });
+  expect((await bench.platform.jobs.get(OPERATOR.tenantId, training.job_id!)).attempts).toBeGreaterThan(STEPS.length);
+  expect(await bench.events('training.succeeded', 'trainingId', training.id)).toBe(1);
+  expect(await bench.events('replica.created', 'replicaId', training.replica_id!)).toBe(1);
+  const kinds = await bench.db.query('SELECT kind FROM objects WHERE subject_id = $1 ORDER BY kind', [training.subject_id]);
+  expect(kinds.map(({ kind }) => kind)).toEqual(['consent-clip', 'drive-track', 'footage', 'replica', 'replica-card']);
+  await cleanedUp();
+}, 300_000);
 
 it('kill -9 at each step, with every attempt from the beginning: one replica, no orphan', async () => {
   const training = await killAtEachStep(bench, undefined);

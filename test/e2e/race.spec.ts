@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type RaceBench as Bench, OPERATOR, RaceBench, STEPS, killAtEachStep } from './race-bench.fixture.ts';
+import { type RaceBench as Bench, OPERATOR, RaceBench } from './race-bench.fixture.ts';
 
 /** The races of the platform with real worker processes from dist, met at the step where they hurt. */
 let bench: Bench;
@@ -30,24 +30,6 @@ async function expectRefused(trainingId: string): Promise<void> {
   expect(await bench.events('training.succeeded', 'trainingId', trainingId)).toBe(0);
   await cleanedUp();
 }
-
-describe('kill -9', () => {
-  it('at each step of a training: other workers go on, one replica, no orphan, no plaintext left', async () => {
-    const training = await killAtEachStep(bench, bench.kept);
-    expect(training).toMatchObject({ state: 'succeeded', cancel_reason: null, error: null });
-    expect(await bench.replicas(training.id)).toEqual([{ id: training.replica_id, state: 'active' }]);
-    expect(await bench.platform.jobs.get(OPERATOR.tenantId, training.job_id!)).toMatchObject({
-      state: 'succeeded',
-      checkpoint: null, // each attempt from its beginning: the steps are idempotent
-    });
-    expect((await bench.platform.jobs.get(OPERATOR.tenantId, training.job_id!)).attempts).toBeGreaterThan(STEPS.length);
-    expect(await bench.events('training.succeeded', 'trainingId', training.id)).toBe(1);
-    expect(await bench.events('replica.created', 'replicaId', training.replica_id!)).toBe(1);
-    const kinds = await bench.db.query('SELECT kind FROM objects WHERE subject_id = $1 ORDER BY kind', [training.subject_id]);
-    expect(kinds.map(({ kind }) => kind)).toEqual(['consent-clip', 'drive-track', 'footage', 'replica', 'replica-card']);
-    await cleanedUp();
-  }, 300_000);
-});
 
 describe('consent withdrawn while a job runs', () => {
   it('and its worker is paused across it: the job is cancelled, the late riser changes nothing', async () => {

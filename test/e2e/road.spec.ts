@@ -187,10 +187,13 @@ describe('a render whose mark does not read back from the published bytes', () =
   }, 120_000);
 });
 
-describe('the demo with an impostor', () => {
+describe('the demo with somebody else in the footage', () => {
   it('stops at the match gate with exit 3, without a replica, and the refusal is in the log', async () => {
     const out = join(place.home, 'impostor');
-    const run = await runCli(join(place.home, 'assent'), ['demo', '--out', out, '--seconds', '20', '--impostor']);
+    const consent = await syntheticClip({ castId: 'lucia', take: 'consent', seconds: 4, size: 320 });
+    const footage = await syntheticClip({ castId: 'kenji', take: 'footage', seconds: 10, size: 384 });
+    const args = ['demo', '--out', out, '--video', footage, '--consent-video', consent];
+    const run = await runCli(join(place.home, 'assent'), args);
     expect(run.code, run.out.slice(-3000)).toBe(3);
     expect(run.out).toContain('footage-not-subject');
     for (const file of ['evaluation.json', 'render.mp4', 'replica.ply']) expect(existsSync(join(out, file))).toBe(false);
