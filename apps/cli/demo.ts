@@ -24,6 +24,7 @@ import type { Platform } from '../platform.module.ts';
 import { consentRequest } from './demo-consent.ts';
 import type { DemoOptions } from './demo-options.ts';
 import { describeProblem, requireGoingWell } from './job-problem.ts';
+import { forgetPerson } from './demo-erasure.ts';
 import { environmentOf } from './environment.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { Stages } from './stages.ts';
@@ -359,26 +360,9 @@ export class Demo {
   async forgetPerson(): Promise<void> {
     const { subject, consent } = this.#ids;
     if (this.options.clips === undefined || subject === undefined) return;
-    const consents = this.#app.get(ConsentService);
-    const state = consent === undefined ? undefined : (await consents.get(ACTOR, consent)).state;
-    if (state === 'given' || state === 'paused') await consents.withdraw(ACTOR, consent!);
-    else if (state === 'requested') await consents.abandon(ACTOR, consent!);
-    await consents.eraseSubject(ACTOR, subject);
-    // The registry drops the person's thumbnails in a job of its own; the demo does not end before it.
-    if (this.signal.aborted) await this.#worker?.drain();
-    await this.#untilEverybodyKnows(subject);
-  }
-
-  async #untilEverybodyKnows(subject: string): Promise<void> {
-    for (let patience = 100; patience > 0; patience--) {
-      const open = await this.platform.db.query(
-        `SELECT 1 FROM jobs WHERE subject_id = $1 AND kind = 'consent.propagate' AND finished_at IS NULL`,
-        [subject],
-      );
-      if (open.length === 0) return;
-      await new Promise((next) => setTimeout(next, 100));
-    }
-    throw new Error('the erasure was not carried to every room within 10 s');
+    // A worker that was stopped has to be told; a running one takes the jobs by itself.
+    const carryOn = async (): Promise<unknown> => (this.signal.aborted ? this.#worker?.drain() : undefined);
+    await forgetPerson(this.#app.get(ConsentService), this.platform.db, ACTOR, { subject, consent }, carryOn);
   }
 
   #exportAudit(): Promise<void> {

@@ -198,6 +198,15 @@ export class RaceBench {
     return owners.filter((owner) => !existsSync(`/proc/${owner.split('~')[1]}`));
   }
 
+  /** What killed workers left: nothing, after the moment in which the next worker cleans up behind a job's end. */
+  async leftovers(): Promise<string[]> {
+    for (let patience = 100; ; patience--) {
+      const left = [...(await this.orphans()), ...(await this.deadScratch())];
+      if (left.length === 0 || patience === 0) return left;
+      await sleep(100);
+    }
+  }
+
   /** Waits until a statement of somebody else waits for a lock: the deterministic barrier of the lock tests. */
   async untilSomebodyWaits(fragment: string): Promise<void> {
     for (let patience = 600; patience > 0; patience--) {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { OPERATOR, RaceBench, STEPS, killAtEachStep } from './race-bench.fixture.ts';
 
@@ -7,16 +6,6 @@ let bench: RaceBench;
 beforeAll(async () => void (bench = await RaceBench.open()));
 afterEach(() => bench.stopWorkers());
 afterAll(() => bench.close());
-
-/** The worker cleans up after it ended the job, so a moment may pass. */
-async function cleanedUp(): Promise<void> {
-  for (let patience = 100; patience > 0; patience--) {
-    if ((await bench.orphans()).length === 0 && (await bench.deadScratch()).length === 0) return;
-    await sleep(100);
-  }
-  expect(await bench.orphans()).toEqual([]);
-  expect(await bench.deadScratch()).toEqual([]);
-}
 
 it('kill -9 at each step of a training: other workers go on, one replica, no orphan, no plaintext left', async () => {
   const training = await killAtEachStep(bench, bench.kept);
@@ -31,7 +20,7 @@ it('kill -9 at each step of a training: other workers go on, one replica, no orp
   expect(await bench.events('replica.created', 'replicaId', training.replica_id!)).toBe(1);
   const kinds = await bench.db.query('SELECT kind FROM objects WHERE subject_id = $1 ORDER BY kind', [training.subject_id]);
   expect(kinds.map(({ kind }) => kind)).toEqual(['consent-clip', 'drive-track', 'footage', 'replica', 'replica-card']);
-  await cleanedUp();
+  expect(await bench.leftovers()).toEqual([]);
 }, 300_000);
 
 it('kill -9 at each step, with every attempt from the beginning: one replica, no orphan', async () => {
@@ -39,5 +28,5 @@ it('kill -9 at each step, with every attempt from the beginning: one replica, no
   expect(training).toMatchObject({ state: 'succeeded' });
   expect(await bench.replicas(training.id)).toEqual([{ id: training.replica_id, state: 'active' }]);
   expect(await bench.events('training.succeeded', 'trainingId', training.id)).toBe(1);
-  expect(await bench.orphans()).toEqual([]);
+  expect(await bench.leftovers()).toEqual([]);
 }, 1_800_000);

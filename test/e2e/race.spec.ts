@@ -8,16 +8,6 @@ beforeAll(async () => void (bench = await RaceBench.open()));
 afterEach(() => bench.stopWorkers());
 afterAll(() => bench.close());
 
-/** The worker cleans up after it ended the job, so a moment may pass. */
-async function cleanedUp(): Promise<void> {
-  for (let patience = 100; patience > 0; patience--) {
-    if ((await bench.orphans()).length === 0 && (await bench.deadScratch()).length === 0) return;
-    await sleep(100);
-  }
-  expect(await bench.orphans()).toEqual([]);
-  expect(await bench.deadScratch()).toEqual([]);
-}
-
 /** Cancelled by the consent, and nothing of it can be found but the log's one refusal. */
 async function expectRefused(trainingId: string): Promise<void> {
   const training = await bench.ended(trainingId);
@@ -28,7 +18,7 @@ async function expectRefused(trainingId: string): Promise<void> {
   expect(await bench.events('gate.refused', 'trainingId', trainingId)).toBe(1);
   expect(await bench.events('training.cancelled', 'trainingId', trainingId)).toBe(1);
   expect(await bench.events('training.succeeded', 'trainingId', trainingId)).toBe(0);
-  await cleanedUp();
+  expect(await bench.leftovers()).toEqual([]);
 }
 
 describe('consent withdrawn while a job runs', () => {
@@ -79,7 +69,7 @@ describe('the lock between publishing and withdrawing (DESIGN §1)', () => {
       await sleep(50);
     expect((await bench.replicas(training.id))[0]!.state).not.toBe('active'); // and the same worker hears of it
     expect(await bench.events('gate.refused', 'trainingId', training.id)).toBe(0);
-    await cleanedUp();
+    expect(await bench.leftovers()).toEqual([]);
   }, 120_000);
 
   it('withdrawing first: publishing waits, then is refused, and nothing of it stays', async () => {

@@ -12,7 +12,9 @@ const files = here
   : []; // prettier-ignore
 
 describe('the public C2PA test files', () => {
-  if (!here) it.skip('(skipped: ../shared/corpora/c2pa-jpeg is not on this machine)', () => undefined);
+  it.skipIf(!here)('are read whole (skipped where ../shared/corpora/c2pa-jpeg is not on the machine)', () => {
+    expect(files.length).toBeGreaterThan(0);
+  });
 
   it.each(files)('%s', async (name, { meaning, assent_state }) => {
     const report = await readC2pa(join(CORPUS, name), { claimRootsPem: '', tsaRootsPem: '' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JobRow, StageTiming } from '#queue';
+import type { JobStanding } from '#queue';
 import { purposeSchema } from '#consent';
 import type { RenderRow } from './rendering.entities.ts';
 import { RENDER_STATES, type RenderState } from './rendering.states.ts';
@@ -32,14 +32,11 @@ export const renderWire = z
   .meta({ id: 'Render' });
 export type RenderWire = z.input<typeof renderWire>;
 
-/** The parts of a job that stand beside a render. */
-export type RenderJobNews = Pick<JobRow, 'state' | 'progress' | 'cancel_reason'>;
-
 const RUNNING: readonly (RenderState | 'cancelling')[] = ['queued', 'rendering', 'marking', 'self_check', 'cancelling'];
 /** Whether a client should ask again. */
 export const isRunning = (state: RenderWire['state']): boolean => RUNNING.includes(state);
 
-export function toWire(row: RenderRow, job: RenderJobNews | undefined, stages: readonly StageTiming[]): RenderWire {
+export function toWire(row: RenderRow, job: JobStanding | undefined): RenderWire {
   const state = isRunning(row.state) && job?.state === 'cancelling' ? 'cancelling' : row.state;
   const working = isRunning(state) && state !== 'queued';
   const told = (job?.progress ?? {}) as { stage?: string; progress?: number; eta_seconds?: number | null };
@@ -61,7 +58,7 @@ export function toWire(row: RenderRow, job: RenderJobNews | undefined, stages: r
     download_url: row.state === 'published' ? `/v1/renders/${row.id}/download` : null,
     cancel_reason: (job?.cancel_reason as RenderWire['cancel_reason']) ?? (row.state === 'cancelled' ? 'consent' : null),
     error: row.error as RenderWire['error'],
-    stages: [...stages],
+    stages: [...(job?.stages ?? [])],
     created_at: row.created_at.toISOString(),
     published_at: row.published_at?.toISOString() ?? null,
   };

@@ -3,13 +3,13 @@ import { type ConsentRow, ConsentScopeError, type ConsentService, isConsentRefus
 import { type Db, rows } from '#db';
 import { type Principal, type Tx, DomainError, InvalidInputError, NotFoundError, StateConflictError, newId } from '#kernel';
 import { requireReady } from '#provenance';
-import { type JobHandler, type JobOutcome, type Jobs, type Lease, recordJobEvent, stageTimings } from '#queue';
+import { type JobHandler, type JobOutcome, type Jobs, type Lease, jobStandings, recordJobEvent } from '#queue';
 import { type MarkRegistry, type ReplicaRow, ReplicaNotActiveError, type ReplicasService, type SigningKit } from '#replicas';
 import type { Objects, Scratch } from '#storage';
 import { type MediaKit, type UploadsService, workerPrincipal } from '#uploads';
 import { type MadeRender, RenderMaker } from './render-maker.ts';
 import { RenderNews, type RenderProgress } from './render-news.ts';
-import { type RenderJobNews, type RenderWire, toWire } from './render-wire.ts';
+import { type RenderWire, toWire } from './render-wire.ts';
 import type { RenderRow } from './rendering.entities.ts';
 import { type RenderRequest, renderRequestSchema } from './rendering.schema.ts';
 import { type RenderState, renderTransitions } from './rendering.states.ts';
@@ -126,19 +126,11 @@ export class RenderingService implements JobHandler {
 
   /** As the API shows it, in the order given. */
   async views(found: readonly RenderRow[]): Promise<RenderWire[]> {
-    const ids = found.flatMap((row) => row.job_id ?? []);
-    const jobs = await this.deps.db.query<RenderJobNews & { id: string }>(
-      'SELECT id, state, progress, cancel_reason FROM jobs WHERE id = ANY($1)',
-      [ids],
+    const jobs = await jobStandings(
+      this.deps.db,
+      found.map((row) => row.job_id),
     );
-    const stages = await stageTimings(this.deps.db, ids);
-    return found.map((row) =>
-      toWire(
-        row,
-        jobs.find(({ id }) => id === row.job_id),
-        stages.get(row.job_id ?? '') ?? [],
-      ),
-    );
+    return found.map((row) => toWire(row, jobs.get(row.job_id ?? '')));
   }
 
   async view(tenantId: string, id: string): Promise<RenderWire> {

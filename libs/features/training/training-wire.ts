@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JobRow, StageTiming } from '#queue';
+import type { JobStanding } from '#queue';
 import type { TrainingRow } from './training.entities.ts';
 import { type TrainingState, TRAINING_STATES, trainingTransitions } from './training.states.ts';
 
@@ -34,14 +34,11 @@ export interface StoredProgress {
   readonly eta_seconds?: number | null;
 }
 
-/** The parts of a job that stand beside a training. */
-export type TrainingJob = Pick<JobRow, 'state' | 'progress' | 'cancel_reason'>;
-
 /** A job that was told to stop is `cancelling` until its worker has heard of it. */
-export const stateOf = (row: TrainingRow, job: TrainingJob | undefined): TrainingState =>
+export const stateOf = (row: TrainingRow, job: JobStanding | undefined): TrainingState =>
   row.finished_at === null && job?.state === 'cancelling' ? 'cancelling' : row.state;
 
-export function toWire(row: TrainingRow, job: TrainingJob | undefined, stages: readonly StageTiming[]): TrainingWire {
+export function toWire(row: TrainingRow, job: JobStanding | undefined): TrainingWire {
   const state = stateOf(row, job);
   const ended = row.finished_at !== null;
   const told = (job?.progress ?? {}) as StoredProgress;
@@ -57,7 +54,7 @@ export function toWire(row: TrainingRow, job: TrainingJob | undefined, stages: r
     replica_id: row.replica_id,
     cancel_reason: row.cancel_reason ?? (ended ? null : (job?.cancel_reason as TrainingRow['cancel_reason'])) ?? null,
     error: row.error as TrainingWire['error'],
-    stages: [...stages],
+    stages: [...(job?.stages ?? [])],
     created_at: row.created_at.toISOString(),
     finished_at: row.finished_at?.toISOString() ?? null,
   };

@@ -4,7 +4,7 @@ import { type Db, rows } from '#db';
 import { FootageNotSubjectError, type SubjectsService } from '#identity';
 import { type Principal, type ProblemDocument, type Tx, type DomainError, InvalidInputError, NotFoundError, StateConflictError, newId } from '#kernel'; // prettier-ignore
 import { type ConsentAssertion, requireReady } from '#provenance';
-import { type JobHandler, JobNews, type JobOutcome, type Jobs, type Lease, recordJobEvent, stageTimings } from '#queue';
+import { type JobHandler, JobNews, type JobOutcome, type Jobs, type Lease, jobStandings, recordJobEvent } from '#queue';
 import type { ReplicasService, SigningKit } from '#replicas';
 import type { Objects, Scratch } from '#storage';
 import { type MediaKit, type UploadsService, workerPrincipal } from '#uploads';
@@ -14,7 +14,7 @@ import { PIPELINE, type TrainingContext } from './training.pipeline.ts';
 import { TRAINING_SHARES } from './training.progress.ts';
 import { type TrainingOptions, type TrainingProgress, trainingRequestSchema } from './training.schema.ts';
 import { type TrainingState, trainingTransitions } from './training.states.ts';
-import { type TrainingJob, type TrainingWire, toWire } from './training-wire.ts';
+import { type TrainingWire, toWire } from './training-wire.ts';
 
 export const TRAINING_JOB = 'training.run';
 
@@ -121,19 +121,11 @@ export class TrainingService implements JobHandler {
 
   /** As the API shows it, in the order given: with what the jobs last told and how long their stages took. */
   async views(found: readonly TrainingRow[]): Promise<TrainingWire[]> {
-    const ids = found.flatMap((row) => row.job_id ?? []);
-    const jobs = await this.deps.db.query<TrainingJob & { id: string }>(
-      'SELECT id, state, progress, cancel_reason FROM jobs WHERE id = ANY($1)',
-      [ids],
+    const jobs = await jobStandings(
+      this.deps.db,
+      found.map((row) => row.job_id),
     );
-    const stages = await stageTimings(this.deps.db, ids);
-    return found.map((row) =>
-      toWire(
-        row,
-        jobs.find(({ id }) => id === row.job_id),
-        stages.get(row.job_id ?? '') ?? [],
-      ),
-    );
+    return found.map((row) => toWire(row, jobs.get(row.job_id ?? '')));
   }
 
   async view(tenantId: string, id: string): Promise<TrainingWire> {

@@ -1,4 +1,4 @@
-export { JobEventFeed, type StageTiming, recordJobEvent, stageTimings } from './job-events.ts';
+export { JobEventFeed, type JobStanding, type StageTiming, jobStandings, recordJobEvent, stageTimings } from './job-events.ts';
 export { JobNews, type StageProgress, type StageShares } from './job-news.ts';
 export * from './job-worker.ts';
 export * from './jobs.entities.ts';

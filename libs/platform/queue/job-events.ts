@@ -1,6 +1,6 @@
 import { type Db, rows } from '#db';
 import { type Tx, InvalidInputError } from '#kernel';
-import type { JobEventKind, JobEventRow, JobStageRow } from './jobs.entities.ts';
+import type { JobEventKind, JobEventRow, JobRow, JobStageRow } from './jobs.entities.ts';
 
 /**
  * The next event of a job. The number comes from the job's own row, whose lock is held until the transaction ends: so numbers have no
@@ -39,6 +39,22 @@ export async function stageTimings(db: Db, jobIds: readonly string[]): Promise<M
     });
   }
   return timings;
+}
+
+/** What stands in a job beside the feature's own row: where it is, and what its stages took. */
+export interface JobStanding extends Pick<JobRow, 'state' | 'progress' | 'cancel_reason'> {
+  readonly stages: readonly StageTiming[];
+}
+
+/** By job id; a job that is not there has no entry. */
+export async function jobStandings(db: Db, jobIds: readonly (string | null)[]): Promise<Map<string, JobStanding>> {
+  const ids = jobIds.filter((id) => id !== null);
+  const jobs = await db.query<Omit<JobStanding, 'stages'> & { id: string }>(
+    'SELECT id, state, progress, cancel_reason FROM jobs WHERE id = ANY($1)',
+    [ids],
+  );
+  const stages = await stageTimings(db, ids);
+  return new Map(jobs.map(({ id, ...job }) => [id, { ...job, stages: stages.get(id) ?? [] }]));
 }
 
 /** How often the feed looks for news: half of it is the mean delay of an event. */
