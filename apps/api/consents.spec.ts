@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConsentCheck, ConsentService } from '#consent';
 import { openReceipt } from '#pki';
+import type { Lease } from '#queue';
 import { syntheticClip } from '#testing';
 import { type TestApi, call, openTestApi } from './api.fixture.ts';
 
@@ -102,7 +104,7 @@ describe('a person who is asked', () => {
     });
     const code = await challenged(person);
     expect(code.status).toBe(201);
-    expect(code.body).toMatchObject({ digits: expect.stringMatching(/^\d{6}$/) as string });
+    expect(code.body).toMatchObject({ digits: expect.stringMatching(/^\d{6}$/) as string, phrase_status: 'draft' });
     const capture = code.body['capture_id'] as string;
     const upload = await uploaded(person, capture);
     const sent = await as(person.token, 'POST', `/v1/consents/${person.id}/evidence`, answer(capture, upload));
@@ -123,6 +125,10 @@ describe('a person who is asked', () => {
       notice: { shown_in: 'hi' },
     });
     expect(JSON.stringify(receipt.body)).not.toContain('ಆ'); // pseudonymous
+    // What the signed record says about ending it is an address that answers.
+    expect(await call(api, 'GET', new URL(record['withdrawal_method'] as unknown as string).pathname)).toMatchObject({
+      status: 200,
+    });
     const status = receipt.body['status_url'] as string;
     expect(await call(api, 'GET', new URL(status).pathname)).toMatchObject({ status: 200, body: { status: 'valid' } });
 
@@ -232,6 +238,59 @@ describe('a clip that cannot be used', () => {
     expect((await as(person.token, 'POST', `/v1/consents/${person.id}/evidence`, answer(again, good))).status).toBe(202);
     expect((await decided(person)).body).toMatchObject({ state: 'given', evidence: null });
   }, 60_000);
+});
+
+describe('what ends a request, and what does not', () => {
+  it('a link that is too old: 410, whatever it is used for', async () => {
+    const person = await asked();
+    await api.db.query(`UPDATE links SET expires_at = now() - interval '1 second' WHERE consent_id = $1`, [person.id]);
+    for (const [method, path] of [['GET', '/v1/consent-session'], ['GET', `/v1/consents/${person.id}`], ['POST', `/v1/consents/${person.id}/refuse`]] as const)
+      expect(await as(person.token, method, path)).toMatchObject({ status: 410, body: { code: 'link-expired' } });
+    // The operator makes a new one, and nothing was lost.
+    const { body: link } = await as(api.keys.operator, 'POST', `/v1/consents/${person.id}/links`, {});
+    expect((await challenged({ ...person, token: link['token'] })).status).toBe(201);
+  }); // prettier-ignore
+
+  it('another text on screen than the one that was asked with: 409, and the draft stays a draft', async () => {
+    const person = await asked();
+    const shown = { locale: 'en', text_sha256: 'f'.repeat(64) };
+    expect(await as(person.token, 'POST', `/v1/consents/${person.id}/notice-shown`, shown)).toMatchObject({ status: 409, body: { code: 'consent-notice-changed' } }); // prettier-ignore
+    expect((await as(person.token, 'GET', `/v1/consents/${person.id}`)).body).toMatchObject({ state: 'draft' });
+  });
+
+  it('five clips that could not be used: no sixth code', async () => {
+    const person = await asked();
+    await challenged(person);
+    await api.db.query(`UPDATE consents SET state = 'evidence_failed', attempts = 5 WHERE id = $1`, [person.id]);
+    expect(await as(person.token, 'POST', `/v1/consents/${person.id}/challenge`, { take_over: true })).toMatchObject({ status: 409, body: { code: 'consent-attempts-spent' } }); // prettier-ignore
+  });
+
+  it.each([
+    [503, 1],
+    [422, 0],
+  ])('a check that ends with %i gives %i try back: a fault of ours costs the person none', async (status, back) => {
+    const person = await asked();
+    await api.db.query(`UPDATE consents SET state = 'evidence_pending', attempts = 2 WHERE id = $1`, [person.id]);
+    const lease = { tenantId: 'acme', row: {}, payload: { consentId: person.id, actorId: 'subject:x' } } as unknown as Lease;
+    const problem = { type: 'about:blank', title: 't', status, detail: 'd', code: 'some-slug' };
+    await api.db.tx((tx) => api.app.get(ConsentCheck).settled(tx, lease, { state: 'failed', problem }));
+    expect((await as(person.token, 'GET', `/v1/consents/${person.id}`)).body).toMatchObject({
+      state: 'evidence_failed',
+      attempts_left: 3 + back,
+      evidence: { problem: { code: 'some-slug' } },
+    });
+  });
+
+  it('a no while the clip is being checked wins: the check that ends later changes nothing', async () => {
+    const person = await asked();
+    await api.db.query(`UPDATE consents SET state = 'evidence_pending' WHERE id = $1`, [person.id]);
+    expect(await as(person.token, 'POST', `/v1/consents/${person.id}/refuse`)).toMatchObject({ status: 200 });
+    const clipOf = { uploadId: person.id, sha256: 'a'.repeat(64), facesSeen: 1, modelSha256: 'b'.repeat(64) };
+    const principal = { tenantId: 'acme', actorId: 'subject:x', roles: ['subject'] } as const;
+    const late = api.db.tx((tx) => api.app.get(ConsentService).giveIn(tx, principal, person.id, clipOf, { scheme: 'NIST-63A-4', level: 'none' })); // prettier-ignore
+    await expect(late).rejects.toMatchObject({ problem: { slug: 'state-conflict' } });
+    expect((await as(person.token, 'GET', `/v1/consents/${person.id}`)).body).toMatchObject({ state: 'refused' });
+  });
 });
 
 describe('what nobody asked for', () => {

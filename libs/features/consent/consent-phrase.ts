@@ -13,8 +13,7 @@ const PHRASES: Readonly<Record<string, string>> = {
   en: 'My name is {name}. Today is {date}. I give my consent that {controller} may make a digital replica of my face and voice from my recordings, for the uses that I ticked. This consent can be withdrawn at any time. My code is {digits}.',
   hi: 'मेरा नाम {name} है। आज {date} है। मेरी सहमति है कि {controller} मेरे वीडियो से मेरे चेहरे और मेरी आवाज़ की डिजिटल प्रतिकृति बनाए और उसका उपयोग उन कामों में करे जिन पर मैंने निशान लगाया है। यह सहमति कभी भी वापस ली जा सकती है। मेरा कोड है {digits}।',
 };
-export const PHRASE_STATUS = 'draft';
-export const PHRASE_LANGUAGES: readonly string[] = Object.keys(PHRASES);
+export const PHRASE_STATUS = 'draft' as const;
 
 /** `hi-IN` speaks `hi`; a language without a phrase speaks English. */
 export const phraseLanguage = (language: string): string => {

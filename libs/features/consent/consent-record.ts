@@ -62,6 +62,8 @@ export interface RecordInput {
   readonly events: readonly ConsentEvent[];
   readonly created: Date;
   readonly statusUrl: string;
+  /** The page that the person's own link opens. */
+  readonly withdrawalUrl: string;
   readonly previous?: string;
   /** Language of the page around the notice, when there was a page. */
   readonly noticeLocale?: string | null;
@@ -106,7 +108,7 @@ export function buildRecord(input: RecordInput): ConsentRecord {
     events: input.events,
     evidence: input.evidence,
     status_url: input.statusUrl,
-    withdrawal_method: `${input.statusUrl}/withdraw`,
+    withdrawal_method: input.withdrawalUrl,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   toSession,
   toWire,
 } from './consent-wire.ts';
+import { PHRASE_STATUS } from './consent-phrase.ts';
 import type { ConsentRow } from './consent.entities.ts';
 import { ConsentService } from './consent.service.ts';
 import { CONSENT_STATES } from './consent.states.ts';
@@ -63,7 +64,7 @@ const CHALLENGE = {
   method: 'POST', path: '/v1/consents/:id/challenge', permission: 'consents.answer', tag,
   summary: 'Get a fresh code to say in the clip',
   body: z.strictObject({ take_over: z.boolean().default(false).describe('end a recording that runs in another tab') }),
-  responses: { 201: { description: 'The code, and until when it counts.', schema: z.object({ capture_id: z.uuid(), digits: z.string(), phrase: z.string(), expires_at: z.string(), server_time: z.string() }) } },
+  responses: { 201: { description: 'The code, and until when it counts.', schema: z.object({ capture_id: z.uuid(), digits: z.string(), phrase: z.string(), phrase_status: z.literal(PHRASE_STATUS), expires_at: z.string(), server_time: z.string() }) } },
   refusals: ['capture-in-progress', 'consent-attempts-spent', 'link-used'],
 } as const satisfies RouteSpec; // prettier-ignore
 const EVIDENCE = {
@@ -164,7 +165,14 @@ export class ConsentsController {
   async challenge(@Call() { principal, params, body }: RouteCall<typeof CHALLENGE>) {
     const { capture, phrase } = await this.answers.challenge(principal, own(principal, params['id']!), body.take_over);
     const { id, digits, created_at, expires_at } = capture;
-    return { capture_id: id, digits, phrase, expires_at: expires_at.toISOString(), server_time: created_at.toISOString() };
+    return {
+      capture_id: id,
+      digits,
+      phrase,
+      phrase_status: PHRASE_STATUS,
+      expires_at: expires_at.toISOString(),
+      server_time: created_at.toISOString(),
+    };
   }
 
   @Route(EVIDENCE)

@@ -110,6 +110,7 @@ export class ConsentService {
       evidence,
       created: row.created_at,
       statusUrl: this.statusUrl(row),
+      withdrawalUrl: `${this.publicUrl.base}/consent/`,
       events: [
         recordEvent('requested', row.created_at, principal.actorId, row.valid_until),
         recordEvent('given', now, principal.actorId, row.valid_until),
